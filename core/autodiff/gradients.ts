@@ -1,0 +1,168 @@
+// The reverse-mode driver: forward graph in, forward graph with its gradient nodes out. It sums what broadcasting spread and adds up
+// what several readers send back, once, for every rule; it knows no operator by name.
+
+import * as errors from "../errors.js";
+import { GraphBuilder, type Value } from "../graph/builder.js";
+import type { Dim, Graph, Node } from "../graph/types.js";
+import { ancestors } from "../graph/traverse.js";
+import { validate } from "../graph/validate.js";
+import { definitionOf } from "../ops/index.js";
+import { inferGraph, inferNode, type InferOptions } from "../ops/infer.js";
+import type { Facts, GradientContext, GradientRule } from "../ops/define.js";
+import { upgradeOpset } from "../passes/upgrade-opset.js";
+import { flowTo } from "./flow.js";
+
+export interface Gradients {
+  /** The forward graph, in the internal opset's form, followed by the gradient nodes; inputs and outputs as they were. */
+  readonly graph: Graph;
+  /** For each x, the value that holds Σ d(sum of y)/dx in x's shape; undefined where no path exists. */
+  readonly gradients: readonly (string | undefined)[];
+}
+
+export interface GradientOptions extends InferOptions {
+  /** Gradients that arrive at the ys, by the name of the y; ones where left out. */
+  readonly seeds?: ReadonlyMap<string, string>;
+}
+
+/**
+ * Differentiates the sum of all `ys` with respect to each of `xs`.
+ * @throws model/no-gradient where an operator without a gradient lies on a path; model/unknown-rank
+ */
+export function gradients(graph: Graph, ys: readonly string[], xs: readonly string[], options: GradientOptions = {}): Gradients {
+  const forward = upgradeOpset(graph);
+  const facts = inferGraph(forward, options);
+  const lookUp = (name: string): Facts => facts.get(name) ?? { type: undefined };
+  const wanted = findPaths(forward, ys, xs, lookUp);
+  const driver = new Driver(forward, lookUp, wanted);
+  for (const y of ys) if (wanted.has(y)) driver.seed(y, options.seeds?.get(y));
+  for (let i = forward.nodes.length - 1; i >= 0; i--) driver.visit(forward.nodes[i]);
+  const found = xs.map((x) => (wanted.has(x) ? driver.gradientOf(x)?.name : undefined));
+  return { graph: validate(driver.builder.finish()), gradients: found };
+}
+
+/** Values on a path from an x to a y along which a gradient flows. @throws model/no-gradient */
+function findPaths(graph: Graph, ys: readonly string[], xs: readonly string[], facts: (name: string) => Facts): ReadonlySet<string> {
+  const used = ancestors(graph, ys);
+  const reached = new Set(xs);
+  const walls: { node: Node; reason: string }[] = [];
+  for (const node of graph.nodes) {
+    if (!node.outputs.some((o) => used.has(o))) continue;
+    for (const [i, name] of node.inputs.entries()) {
+      if (name === "" || !reached.has(name)) continue;
+      const flow = flowTo(node, i, facts);
+      if (flow.kind === "unsupported") walls.push({ node, reason: flow.reason });
+      if (flow.kind === "flows" || flow.kind === "unsupported") for (const output of node.outputs) if (output !== "") reached.add(output);
+    }
+  }
+  const onPath = new Set<string>(ys.filter((y) => reached.has(y)));
+  for (let n = graph.nodes.length - 1; n >= 0; n--) {
+    const node = graph.nodes[n];
+    if (!node.outputs.some((o) => onPath.has(o))) continue;
+    const wall = walls.findLast((w) => w.node === node);
+    if (wall !== undefined) throw errors.noGradient(node, wall.reason, node.outputs[0]);
+    for (const [i, name] of node.inputs.entries()) if (name !== "" && reached.has(name) && flowTo(node, i, facts).kind === "flows") onPath.add(name);
+  }
+  return onPath;
+}
+
+class Driver {
+  readonly builder: GraphBuilder;
+  readonly #facts: (name: string) => Facts;
+  readonly #wanted: ReadonlySet<string>;
+  /** What has arrived at each value so far, before it is added up. */
+  readonly #arrived = new Map<string, Value[]>();
+
+  constructor(graph: Graph, facts: (name: string) => Facts, wanted: ReadonlySet<string>) {
+    this.builder = new GraphBuilder(graph, inferNode);
+    this.#facts = facts;
+    this.#wanted = wanted;
+  }
+
+  seed(y: string, name: string | undefined): void {
+    const b = this.builder;
+    const value = this.#value(y);
+    b.scope = `${y}_grad`;
+    const rank0 = value.type.shape?.length === 0;
+    const seed = name !== undefined ? this.#value(name) : rank0 ? b.one(value) : b.expandLike(b.one(value), value);
+    this.#arrive(y, seed);
+  }
+
+  visit(node: Node): void {
+    const definition = definitionOf(node);
+    if (definition === undefined || typeof definition.grad !== "function") return;
+    const needs = node.inputs.map((name, i) => name !== "" && this.#wanted.has(name) && flowTo(node, i, this.#facts).kind === "flows");
+    if (!needs.includes(true) || !node.outputs.some((o) => this.#arrived.has(o))) return;
+    const context = this.#context(node);
+    this.builder.scope = `${node.inputs[needs.indexOf(true)]}_grad`;
+    const results = (definition.grad as GradientRule)(context);
+    for (const [i, name] of node.inputs.entries()) {
+      if (!needs[i]) continue;
+      this.builder.scope = `${name}_grad`;
+      const result = results[i];
+      const gradient = typeof result === "function" ? result() : result;
+      if (gradient !== undefined) this.#arrive(name, this.#sumTo(gradient, context.inputs[i]));
+    }
+  }
+
+  /** The gradient that has arrived at a value, added up. */
+  gradientOf(name: string): Value | undefined {
+    const parts = this.#arrived.get(name);
+    if (parts === undefined) return undefined;
+    this.builder.scope = `${name}_grad`;
+    const total = this.builder.sum(parts);
+    this.#arrived.set(name, [total]);
+    return total;
+  }
+
+  #context(node: Node): GradientContext {
+    const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#value(name))) as Value[];
+    const outputs = node.outputs.map((name) => (name === "" ? undefined : this.#value(name))) as Value[];
+    const dOutputs: Value[] = [];
+    for (const [i, name] of node.outputs.entries()) {
+      const get = (): Value => this.gradientOf(name) ?? this.builder.zerosLike(outputs[i]);
+      Object.defineProperty(dOutputs, i, { get, enumerable: true });
+    }
+    return { b: this.builder, node, inputs, outputs, dOutputs, has: (i) => node.inputs[i] !== undefined && node.inputs[i] !== "" };
+  }
+
+  #value(name: string): Value {
+    const { type, ints } = this.#facts(name);
+    if (type === undefined) throw errors.unknownRank({ opType: "value", name, outputs: [name] }, name);
+    return { name, type, ...(ints === undefined ? {} : { ints }) };
+  }
+
+  #arrive(name: string, gradient: Value): void {
+    const list = this.#arrived.get(name);
+    if (list === undefined) this.#arrived.set(name, [gradient]);
+    else list.push(gradient);
+  }
+
+  /** Sums a gradient over the axes along which `like` was broadcast. */
+  #sumTo(gradient: Value, like: Value): Value {
+    const b = this.builder;
+    const [from, to] = [gradient.type.shape, like.type.shape];
+    if (from === undefined || to === undefined) throw errors.unknownRank({ opType: "value", name: like.name, outputs: [like.name] }, like.name);
+    const lead = from.length - to.length;
+    const sizes = (axis: number): { have: Dim; want: Dim } => ({ have: from[axis], want: axis < lead ? 1 : to[axis - lead] });
+    const axes = from.map((_, axis) => axis);
+    const doubtful = axes.filter((a) => a >= lead && sizes(a).have !== sizes(a).want && sizes(a).want !== 1);
+    const certain = axes.filter((a) => a < lead || (sizes(a).want === 1 && sizes(a).have !== 1));
+    if (doubtful.some((a) => typeof sizes(a).want === "string")) return this.#sumToAtRunTime(gradient, like, lead);
+    if (certain.length === 0) return gradient;
+    const leading = certain.filter((a) => a < lead);
+    const kept = b.reduceSum(
+      gradient,
+      certain.filter((a) => a >= lead),
+    );
+    return b.reduceSum(kept, leading, false);
+  }
+
+  /** The same where sizes are known only at run time: sums over every axis on which `like` has size 1. */
+  #sumToAtRunTime(gradient: Value, like: Value, lead: number): Value {
+    const b = this.builder;
+    const aligned = b.concat([b.ints(Array.from({ length: lead }, () => 1)), b.shape(like)], 0);
+    const ones = b.equal(aligned, b.ints([1]));
+    const axes = b.reshape(b.op("NonZero", [ones]), [-1]);
+    return b.reshape(b.reduceSum(gradient, axes), b.shape(like));
+  }
+}

@@ -1,0 +1,144 @@
+// What the engine knows of an operator, as one record: its form, shape rule, gradient, parameter slots, batch rule and how
+// older forms become this one. Everything outside `core/ops` is blind to operator types and asks these records.
+
+import type { GraphBuilder, Value } from "../graph/builder.js";
+import type { AttributeType, Dim, Node, Tensor, TensorType } from "../graph/types.js";
+
+/** What is known of a value before anything runs. */
+export interface Facts {
+  /** Undefined where the type is unknown or not a dense tensor. */
+  readonly type: TensorType | undefined;
+  /** Elements of a small integer tensor (a shape, axes, bounds) where they are known, possibly as symbolic sizes. */
+  readonly ints?: readonly Dim[];
+}
+
+/** A node in its surroundings. Entries of absent optional inputs have no type. */
+export interface Site {
+  readonly node: Node;
+  readonly inputs: readonly Facts[];
+  /** Elements of integer input `i` where all of them are known numbers. */
+  numbers(i: number): readonly number[] | undefined;
+}
+
+/** Output types from input types (undefined: absent, unknown or not a tensor). @throws model/shape where operands cannot fit */
+export type InferRule = (types: readonly (TensorType | undefined)[], site: Site) => readonly (TensorType | undefined)[];
+
+/** Known elements of the outputs of integer arithmetic, for shapes that are computed in the graph. */
+export type FoldRule = (site: Site) => readonly (readonly Dim[] | undefined)[];
+
+export interface GradientContext {
+  readonly b: GraphBuilder;
+  readonly node: Node;
+  /** Operands; an absent optional one is undefined (`has(i)` tells). */
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** Gradient of the loss with respect to each output; one that no gradient reaches is a tensor of zeros, made on first use. */
+  readonly dOutputs: readonly Value[];
+  has(input: number): boolean;
+}
+
+/** A gradient for one input: in the shape of the *broadcast* result (the driver sums it back), or none. Thunks run only where needed. */
+export type InputGradient = Value | undefined | (() => Value | undefined);
+export type GradientRule = (context: GradientContext) => readonly InputGradient[];
+
+/** A rule; `"zero"`: the output does not vary with the inputs (shapes, comparisons); or why there is none. */
+export type GradientStance = GradientRule | "zero" | { readonly unsupported: string };
+
+/**
+ * Where the samples of a batch lie in a value: along `axis`, whose size is batch · `inner`, sample-major. Undefined for a
+ * value that does not depend on the samples.
+ */
+export interface BatchAxis {
+  readonly axis: number;
+  readonly inner: Dim;
+}
+
+export interface BatchSite extends Site {
+  readonly outputs: readonly Facts[];
+  /** Symbol of the batch size. */
+  readonly batch: Dim;
+}
+
+/** Batch axes of the outputs, or the reason why samples mix or the batch size is baked in. At least one input has an axis. */
+export type BatchRule = (axes: readonly (BatchAxis | undefined)[], site: BatchSite) => readonly (BatchAxis | undefined)[] | string;
+
+/** How an input slot holds weights. `operand`: a parameter only where the tensor has more than one element. */
+export interface Slot {
+  readonly name: string;
+  readonly kind: "parameter" | "operand" | "buffer";
+}
+
+/** Nodes that do in the form of opset `to` what `node` did in the form before it. Outputs keep their names. */
+export interface Upgrade {
+  readonly to: number;
+  readonly rewrite: (node: Node, context: UpgradeContext) => readonly Node[];
+}
+
+export interface UpgradeContext {
+  /** Adds an initializer and answers its name. */
+  constant(tensor: Tensor): string;
+  /** A value name that the graph does not use yet. */
+  fresh(hint: string): string;
+  facts(value: string): Facts;
+}
+
+export interface OpDefinition {
+  readonly type: string;
+  /** `""` is ai.onnx. */
+  readonly domain: string;
+  /** The opset that brought the form that the rules below understand; newer ones up to the internal opset mean the same. */
+  readonly since: number;
+  /** Attributes of that form and of older ones, with their types. */
+  readonly attributes: Readonly<Record<string, AttributeType>>;
+  readonly infer: InferRule;
+  readonly grad: GradientStance;
+  /** Why this node has no gradient although its operator has (an attribute that the rule does not cover). */
+  readonly unsupportedForm?: (site: Site) => string | undefined;
+  /** Float inputs that are settings: bounds, ratios, sizes. No gradient flows to them, and their tensors are no parameters. */
+  readonly settings: readonly number[];
+  readonly fold?: FoldRule;
+  readonly slot: (input: number) => Slot | undefined;
+  /** Absent: it cannot be told whether samples stay apart. */
+  readonly batch?: BatchRule;
+  /** In older models, what to rewrite so that a baked-in batch of 1 becomes free; undefined where nothing has to be. */
+  readonly freeBatch?: (axis: BatchAxis, site: BatchSite, context: UpgradeContext) => Node | undefined;
+  readonly upgrades: readonly Upgrade[];
+  /** The output differs from run to run. */
+  readonly random: boolean | ((node: Node) => boolean);
+  /** Value passes forward, gradient does not. */
+  readonly stop: boolean;
+  /** A tensor that reaches a parameter slot through this op's input 0 is that parameter itself (Identity, Transpose). */
+  readonly transparent: boolean;
+  /** For an activation that a loss can take over (Softmax and cross-entropy): what it turns logits into. */
+  readonly activation?: "probabilities" | "logProbabilities" | "independentProbabilities";
+  /** One sentence for people, and the operator page where the definition stands. */
+  readonly docs: string;
+}
+
+type Defaulted = "domain" | "attributes" | "settings" | "slot" | "upgrades" | "random" | "stop" | "transparent" | "docs";
+export type OpSpecification = Omit<OpDefinition, Defaulted> & Partial<Pick<OpDefinition, Defaulted>>;
+
+/** Completes an operator's record. A specification without a shape rule or a gradient stance does not compile. */
+export function defineOp(specification: OpSpecification): OpDefinition {
+  return {
+    domain: "",
+    attributes: {},
+    settings: [],
+    slot: () => undefined,
+    upgrades: [],
+    random: false,
+    stop: false,
+    transparent: false,
+    docs: "",
+    ...specification,
+  };
+}
+
+export const parameter = (name: string): Slot => ({ name, kind: "parameter" });
+export const operand = (name: string): Slot => ({ name, kind: "operand" });
+export const buffer = (name: string): Slot => ({ name, kind: "buffer" });
+
+/** Slots by input index. */
+export function slots(list: readonly (Slot | undefined)[]): (input: number) => Slot | undefined {
+  return (input) => list[input];
+}

@@ -1,0 +1,23 @@
+// The table of all operators the engine knows, and the look-up that the rest of the engine uses.
+
+import type { Node } from "../graph/types.js";
+import type { OpDefinition } from "./define.js";
+import { arithmetic } from "./arithmetic.js";
+
+/** The opset that rules speak and that trainable parts of a model are upgraded to. */
+export const internalOpset = 23;
+/** The oldest opset of ai.onnx that can be imported. */
+export const oldestOpset = 7;
+
+const families: readonly (readonly OpDefinition[])[] = [arithmetic];
+
+const table: ReadonlyMap<string, OpDefinition> = new Map(families.flat().map((op) => [`${op.domain}::${op.type}`, op]));
+
+/** What is known of a node's operator; undefined for one that Frostline does not know (fine where everything is frozen). */
+export function definitionOf(node: Pick<Node, "opType" | "domain">): OpDefinition | undefined {
+  return table.get(`${node.domain === "ai.onnx" ? "" : node.domain}::${node.opType}`);
+}
+
+export function allDefinitions(): readonly OpDefinition[] {
+  return [...table.values()];
+}

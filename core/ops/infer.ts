@@ -1,0 +1,98 @@
+// Runs the operators' shape rules over a node or a whole graph. Graphs are expected in the internal opset's form.
+
+import type { InferNode } from "../graph/builder.js";
+import { isStatic, symbol } from "../graph/dims.js";
+import { bytesOf, numbersOf, size } from "../graph/tensor.js";
+import type { Dim, Graph, Node, Tensor, TensorType, ValueType } from "../graph/types.js";
+import type { Facts, Site } from "./define.js";
+import { definitionOf } from "./index.js";
+
+const nothing: Facts = { type: undefined };
+
+/** Longest integer vector whose elements are followed. */
+const longestFollowed = 64;
+
+export function factsOfTensor(tensor: Tensor): Facts {
+  const type: TensorType = { kind: "tensor", dtype: tensor.dtype, shape: tensor.shape };
+  const followed = (tensor.dtype === "int64" || tensor.dtype === "int32") && tensor.shape.length <= 1 && size(tensor) <= longestFollowed;
+  return followed && bytesOf(tensor).length > 0
+    ? { type, ints: [...numbersOf(tensor)] }
+    : { type, ...(followed && size(tensor) === 0 ? { ints: [] } : {}) };
+}
+
+/** Facts of a declared type; `undefined` where it is not a dense tensor. Names of the file become symbols. */
+export function factsOfType(type: ValueType | undefined): Facts {
+  if (type?.kind !== "tensor") return nothing;
+  const { dtype, shape } = type;
+  return {
+    type: {
+      kind: "tensor",
+      dtype,
+      ...(shape === undefined ? {} : { shape: shape.map((d) => (typeof d === "string" && !d.startsWith("?") ? symbol(d) : d)) }),
+    },
+  };
+}
+
+/** A node with what is known of its inputs. */
+export function siteOf(node: Node, inputs: readonly Facts[]): Site {
+  return {
+    node,
+    inputs,
+    numbers: (i) => {
+      const ints = inputs[i]?.ints;
+      return isStatic(ints) ? ints : undefined;
+    },
+  };
+}
+
+/** Facts of a node's outputs. An unknown operator gives nothing. @throws model/shape */
+export function inferOutputs(node: Node, inputs: readonly Facts[]): readonly Facts[] {
+  const definition = definitionOf(node);
+  if (definition === undefined) return node.outputs.map(() => nothing);
+  const site = siteOf(node, inputs);
+  const types = definition.infer(
+    inputs.map((f) => f.type),
+    site,
+  );
+  const folded = definition.fold?.(site);
+  return node.outputs.map((_, i) => {
+    const ints: readonly Dim[] | undefined = folded?.[i];
+    return ints === undefined || ints.length > longestFollowed ? { type: types[i] } : { type: types[i], ints };
+  });
+}
+
+/** The inference that `GraphBuilder` asks for: every type must come out known, at least in its element type. */
+export const inferNode: InferNode = (node, inputs) =>
+  inferOutputs(
+    node,
+    inputs.map((v) => v ?? nothing),
+  ).map(({ type, ints }) => ({ type: type ?? { kind: "tensor", dtype: "float32" }, ...(ints === undefined ? {} : { ints }) }));
+
+export interface InferOptions {
+  /** Types that replace the declared ones of inputs, e.g. with a symbolic or a concrete batch. */
+  readonly inputs?: ReadonlyMap<string, TensorType>;
+  /** Use the file's declared types of inner values where no rule knows better (default true). */
+  readonly trustDeclared?: boolean;
+}
+
+/** Facts of every value of the graph; a value that is absent from the answer is unknown. @throws model/shape */
+export function inferGraph(graph: Graph, { inputs, trustDeclared = true }: InferOptions = {}): ReadonlyMap<string, Facts> {
+  const facts = new Map<string, Facts>();
+  for (const { name, type } of graph.inputs) facts.set(name, inputs?.has(name) === true ? { type: inputs.get(name) } : factsOfType(type));
+  for (const [name, tensor] of graph.initializers) facts.set(name, factsOfTensor(tensor));
+  for (const [name, { values, shape }] of graph.sparseInitializers) facts.set(name, { type: { kind: "tensor", dtype: values.dtype, shape } });
+  const declared = new Map([...graph.valueTypes, ...graph.outputs.map((o) => [o.name, o] as const)]);
+  for (const node of graph.nodes) {
+    const outputs = inferOutputs(
+      node,
+      node.inputs.map((name) => facts.get(name) ?? nothing),
+    );
+    node.outputs.forEach((name, i) => {
+      if (name === "") return;
+      const known = outputs[i];
+      const fallback = trustDeclared && known.type?.shape === undefined ? factsOfType(declared.get(name)?.type) : nothing;
+      facts.set(name, fallback.type === undefined ? known : { ...known, type: fallback.type });
+    });
+  }
+  return facts;
+}
