@@ -121,3 +121,16 @@ export const unknownRank = (node: NodeLike, value: string) =>
     { node: node.name, value },
     "Run the model's shape inference before training, or freeze this layer.",
   );
+
+// ── runtime ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const runtimeMissing = (reason: string) =>
+  make("run/runtime-missing", `onnxruntime could not be loaded: ${reason}`, { reason }, "Install the project's dependencies again on this platform.");
+
+export const unknownProvider = (provider: string, available: readonly string[]) =>
+  make("usage/provider", `unknown provider "${provider}": expected one of ${available.join(", ")}`, { provider, available });
+
+export const compileFailed = (graph: string, reason: string) =>
+  make("run/compile", `onnxruntime refuses the graph "${graph}": ${reason}`, { graph, reason });
+
+export const runtimeFailed = (reason: string) => make("run/runtime", `onnxruntime stopped with an error: ${reason}`, { reason });

@@ -1,0 +1,140 @@
+// Cached features on disk: one file of fixed-size records (one per sample, in file order) and one small description beside it, per
+// key. Least recently used files go first when the limit is reached. A cache that cannot be written or read never fails a run.
+
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync, truncateSync, writeSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { z } from "zod";
+
+/** Default limit of all cached features beside one recipe, in bytes. */
+export const defaultCacheLimit = 8e9;
+
+const descriptionSchema = z.object({
+  recordBytes: z.number(),
+  /** SHA-256 of each chunk of records that has been written, in order. */
+  chunks: z.array(z.object({ records: z.number(), sha256: z.string() })),
+});
+
+type Description = z.infer<typeof descriptionSchema>;
+
+/** The records of one key on disk. Appended in order, readable at any place. */
+export class CachedFeatures {
+  readonly #file: number;
+  readonly #descriptionPath: string;
+  readonly #recordBytes: number;
+  readonly #chunks: Description["chunks"];
+
+  private constructor(file: number, descriptionPath: string, description: Description) {
+    this.#file = file;
+    this.#descriptionPath = descriptionPath;
+    this.#recordBytes = description.recordBytes;
+    this.#chunks = description.chunks;
+  }
+
+  /**
+   * Opens or creates the records of `key` below `folder`, after making room for `totalBytes`. Records whose checksum does not hold are
+   * dropped. Answers undefined where `totalBytes` exceeds the limit.
+   */
+  static async open(folder: string, key: string, recordBytes: number, totalBytes: number, limit: number): Promise<CachedFeatures | undefined> {
+    if (totalBytes > limit) return undefined;
+    await mkdir(folder, { recursive: true });
+    await makeRoom(folder, key, limit - totalBytes);
+    const path = join(folder, `${key}.features`);
+    const descriptionPath = join(folder, `${key}.json`);
+    const description = (await readDescription(descriptionPath, recordBytes)) ?? { recordBytes, chunks: [] };
+    const file = openSync(path, openFlag(description));
+    const kept = verifiedChunks(file, description);
+    truncateSync(path, countRecords(kept) * recordBytes);
+    const now = new Date();
+    await utimes(path, now, now);
+    return new CachedFeatures(file, descriptionPath, { recordBytes, chunks: kept });
+  }
+
+  /** Number of records that are there, always the first ones. */
+  get count(): number {
+    return countRecords(this.#chunks);
+  }
+
+  /** Appends whole records. @throws the file system's error */
+  append(records: Uint8Array): void {
+    writeAll(this.#file, records, this.count * this.#recordBytes);
+    this.#chunks.push({ records: records.byteLength / this.#recordBytes, sha256: sha256(records) });
+  }
+
+  /** Makes what was appended count for later runs. */
+  async commit(): Promise<void> {
+    await writeFileAtomic(this.#descriptionPath, JSON.stringify({ recordBytes: this.#recordBytes, chunks: this.#chunks } satisfies Description));
+  }
+
+  /** Reads `into.byteLength` bytes from record `index` on. */
+  read(index: number, into: Uint8Array): void {
+    readSync(this.#file, into, 0, into.byteLength, index * this.#recordBytes);
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+function openFlag(description: Description): string {
+  return description.chunks.length === 0 ? "w+" : "r+";
+}
+
+async function readDescription(path: string, recordBytes: number): Promise<Description | undefined> {
+  try {
+    const parsed = descriptionSchema.safeParse(JSON.parse(await readFile(path, "utf8")));
+    return parsed.success && parsed.data.recordBytes === recordBytes ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The leading chunks whose bytes are all there and unharmed. */
+function verifiedChunks(file: number, { recordBytes, chunks }: Description): Description["chunks"] {
+  const kept: Description["chunks"] = [];
+  let offset = 0;
+  for (const chunk of chunks) {
+    const bytes = new Uint8Array(chunk.records * recordBytes);
+    if (readSync(file, bytes, 0, bytes.byteLength, offset) < bytes.byteLength || sha256(bytes) !== chunk.sha256) break;
+    kept.push(chunk);
+    offset += bytes.byteLength;
+  }
+  return kept;
+}
+
+function countRecords(chunks: Description["chunks"]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.records, 0);
+}
+
+function writeAll(file: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.byteLength; ) done += writeSync(file, bytes, done, bytes.byteLength - done, position + done);
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Removes the least recently used files until what stays is at most `limit` bytes; `key`'s own files stay. */
+async function makeRoom(folder: string, key: string, limit: number): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".features") && name !== `${key}.features`);
+  const files = await Promise.all(names.map(async (name) => ({ name, info: await stat(join(folder, name)) })));
+  let total = files.reduce((sum, { info }) => sum + info.size, 0);
+  for (const { name, info } of files.sort((a, b) => a.info.mtimeMs - b.info.mtimeMs)) {
+    if (total <= limit) return;
+    await rm(join(folder, name), { force: true });
+    await rm(join(folder, name.replace(/\.features$/, ".json")), { force: true });
+    total -= info.size;
+  }
+}
+
+/** Key of cached features: everything that decides their bits. */
+export function cacheKey(parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) {
+    hash.update(`${part.length}:`);
+    hash.update(part);
+  }
+  return hash.digest("hex").slice(0, 40);
+}

@@ -1,0 +1,180 @@
+// The features that training steps read: for each sample the values at the frost line, computed once by the frozen prefix (or just the
+// transformed sample where nothing is frozen), kept in memory while they fit and on disk where a cache is given.
+
+import { elementCount } from "../graph/dims.js";
+import { byteSize } from "../graph/tensor.js";
+import type { DType } from "../graph/types.js";
+import type { HostTensor } from "../runtime/executor.js";
+import { hostTensor } from "../runtime/host-tensor.js";
+import type { CachedFeatures } from "./feature-cache.js";
+
+/** One value at the frost line. `shape` is that of a single sample, its axis 0 included. */
+export interface FeatureValue {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** Makes features of samples: `indices` has at most `batchSize` entries; answers one tensor per value for that many samples. */
+export interface FeatureMaker {
+  readonly values: readonly FeatureValue[];
+  readonly batchSize: number;
+  make(indices: readonly number[]): Promise<readonly HostTensor[]>;
+}
+
+export interface FeatureCounts {
+  /** Runs of the frozen prefix. */
+  executions: number;
+  /** Samples whose features came from an earlier run. */
+  reused: number;
+}
+
+export interface FeatureOptions {
+  readonly samples: number;
+  readonly cache?: CachedFeatures | undefined;
+  /** Bytes of features that may stay in memory. */
+  readonly memoryLimit: number;
+  readonly onProgress: (done: number) => void;
+  readonly stopRequested: () => boolean;
+  /** Called once if the cache turns out not to be writable. */
+  readonly onCacheError: (cause: unknown) => void;
+}
+
+/** Batches between two records of progress on disk. */
+const commitEvery = 16;
+
+export class FeatureStore {
+  readonly counts: FeatureCounts = { executions: 0, reused: 0 };
+  readonly #maker: FeatureMaker;
+  readonly #options: FeatureOptions;
+  readonly #bytesPerValue: readonly number[];
+  readonly #recordBytes: number;
+  #memory: Uint8Array | undefined;
+  #cache: CachedFeatures | undefined;
+
+  constructor(maker: FeatureMaker, options: FeatureOptions) {
+    this.#maker = maker;
+    this.#options = options;
+    this.#bytesPerValue = maker.values.map((v) => byteSize(v.dtype, elementCount(v.shape)));
+    this.#recordBytes = this.#bytesPerValue.reduce((a, c) => a + c, 0);
+    this.#cache = options.cache;
+  }
+
+  get values(): readonly FeatureValue[] {
+    return this.#maker.values;
+  }
+
+  /** Computes what is not there yet, batch by batch in file order. Answers false where a stop came first. */
+  async fill(): Promise<boolean> {
+    const { samples, memoryLimit } = this.#options;
+    const total = samples * this.#recordBytes;
+    if (total <= memoryLimit) this.#memory = new Uint8Array(total);
+    else if (this.#cache === undefined) return true; // Nowhere to keep them: `gather` computes them again each time.
+    let done = this.#takeCached();
+    for (let batches = 1; done < samples; batches++) {
+      if (this.#options.stopRequested()) {
+        await this.#commit();
+        return false;
+      }
+      const indices = range(done, Math.min(samples, done + this.#maker.batchSize));
+      const records = await this.#makeRecords(indices);
+      this.#memory?.set(records, done * this.#recordBytes);
+      this.#append(records);
+      done += indices.length;
+      if (this.#memory === undefined && this.#cache === undefined) return true;
+      if (batches % commitEvery === 0) await this.#commit();
+      this.#options.onProgress(done);
+    }
+    await this.#commit();
+    return true;
+  }
+
+  /** Features of the given samples, one tensor per value, samples along axis 0. */
+  async gather(indices: readonly number[]): Promise<readonly HostTensor[]> {
+    const tensors = this.#maker.values.map(({ dtype, shape }) => hostTensor(dtype, [indices.length * (shape[0] ?? 1), ...shape.slice(1)]));
+    const targets = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const size = this.#recordBytes;
+    if (this.#memory !== undefined) {
+      for (const [at, index] of indices.entries()) this.#scatter(this.#memory.subarray(index * size, (index + 1) * size), targets, at);
+    } else if (this.#cache !== undefined) {
+      const record = new Uint8Array(size);
+      for (const [at, index] of indices.entries()) {
+        this.#cache.read(index, record);
+        this.#scatter(record, targets, at);
+      }
+    } else {
+      for (let start = 0; start < indices.length; start += this.#maker.batchSize) {
+        const part = indices.slice(start, start + this.#maker.batchSize);
+        const records = await this.#makeRecords(part);
+        for (let i = 0; i < part.length; i++) this.#scatter(records.subarray(i * size, (i + 1) * size), targets, start + i);
+      }
+    }
+    return tensors;
+  }
+
+  close(): void {
+    this.#cache?.close();
+    this.#cache = undefined;
+    this.#memory = undefined;
+  }
+
+  #takeCached(): number {
+    const cache = this.#cache;
+    if (cache === undefined) return 0;
+    // Whole batches only, so that what follows is computed in the same batches as in a run without a cache.
+    const whole = cache.count >= this.#options.samples ? this.#options.samples : cache.count - (cache.count % this.#maker.batchSize);
+    if (this.#memory !== undefined && whole > 0) cache.read(0, this.#memory.subarray(0, whole * this.#recordBytes));
+    this.counts.reused += whole;
+    return whole;
+  }
+
+  async #makeRecords(indices: readonly number[]): Promise<Uint8Array> {
+    const tensors = await this.#maker.make(indices);
+    this.counts.executions += 1;
+    const records = new Uint8Array(indices.length * this.#recordBytes);
+    let offset = 0;
+    for (const [v, { data }] of tensors.entries()) {
+      const source = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      const size = this.#bytesPerValue[v];
+      for (let i = 0; i < indices.length; i++) records.set(source.subarray(i * size, (i + 1) * size), i * this.#recordBytes + offset);
+      offset += size;
+    }
+    return records;
+  }
+
+  #scatter(record: Uint8Array, targets: readonly Uint8Array[], at: number): void {
+    let offset = 0;
+    for (const [v, size] of this.#bytesPerValue.entries()) {
+      targets[v].set(record.subarray(offset, offset + size), at * size);
+      offset += size;
+    }
+  }
+
+  #append(records: Uint8Array): void {
+    if (this.#cache === undefined) return;
+    try {
+      this.#cache.append(records);
+    } catch (cause) {
+      this.#dropCache(cause);
+    }
+  }
+
+  async #commit(): Promise<void> {
+    try {
+      await this.#cache?.commit();
+    } catch (cause) {
+      this.#dropCache(cause);
+    }
+  }
+
+  /** Without a place on disk, and with too little memory, features are computed again whenever they are read. */
+  #dropCache(cause: unknown): void {
+    this.#cache?.close();
+    this.#cache = undefined;
+    this.#options.onCacheError(cause);
+  }
+}
+
+function range(start: number, end: number): readonly number[] {
+  return Array.from({ length: end - start }, (_, i) => start + i);
+}
