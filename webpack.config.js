@@ -1,0 +1,95 @@
+// Bundles the programs into dist/: each entry compiles by itself, with its own list of what may be left outside.
+// Type checking is a step of its own (`npm run typecheck`).
+
+const { existsSync } = require("node:fs");
+const path = require("node:path");
+const { BannerPlugin, sources } = require("webpack");
+
+/** What each bundle starts from, and the packages that it loads at run time instead of carrying them. */
+const entries = {
+  worker: { file: "core/worker/entry.ts", external: ["onnxruntime-node"] },
+  cli: { file: "core/cli/main.ts", external: [], executable: true },
+};
+
+/** Leaves the named packages outside; refuses the runtime where it is not among them, so that it only ever loads in the worker. */
+function externals(name, external) {
+  return ({ request }, done) => {
+    if (external.includes(request)) return done(null, `commonjs ${request}`);
+    if (/^onnxruntime-/.test(request)) return done(new Error(`${name}: must not load "${request}"; only the worker does`));
+    return done();
+  };
+}
+
+/** Writes `<name>.inputs` beside a bundle that compiled: the digest of what it was made from, by which a stale build is known. */
+class InputsDigest {
+  constructor(name, digest) {
+    this.asset = `${name}.inputs`;
+    this.digest = digest;
+  }
+
+  apply(compiler) {
+    compiler.hooks.thisCompilation.tap("InputsDigest", (compilation) => {
+      compilation.hooks.processAssets.tap("InputsDigest", () => compilation.emitAsset(this.asset, new sources.RawSource(`${this.digest}\n`)));
+    });
+  }
+}
+
+/** Sets the executable bit of a bundle that starts with a shebang. */
+class Executable {
+  apply(compiler) {
+    compiler.hooks.afterEmit.tapPromise("Executable", async (compilation) => {
+      const { chmod } = require("node:fs/promises");
+      for (const name of compilation.entrypoints.keys()) await chmod(path.join(compiler.outputPath, `${name}.js`), 0o755);
+    });
+  }
+}
+
+function bundle(name, { file, external, executable = false }, digest) {
+  return {
+    name,
+    mode: "production",
+    target: "node20",
+    entry: { [name]: `./${file}` },
+    context: __dirname,
+    output: {
+      path: path.join(__dirname, "dist"),
+      filename: "[name].js",
+      chunkFilename: `${name}.[name].js`,
+      library: { type: "commonjs2" },
+      devtoolNamespace: "frostline",
+    },
+    devtool: "source-map",
+    node: { __dirname: false, __filename: false },
+    externals: [{ vscode: "commonjs vscode" }, externals(name, external)],
+    resolve: { extensions: [".ts", ".js"], extensionAlias: { ".js": [".ts", ".js"] } },
+    module: {
+      rules: [
+        {
+          test: /\.ts$/,
+          exclude: /node_modules/,
+          loader: "ts-loader",
+          options: { transpileOnly: true, onlyCompileBundledFiles: true, compilerOptions: { module: "esnext", moduleResolution: "bundler" } },
+        },
+      ],
+    },
+    // Readable stack traces are worth more here than the size of the files.
+    optimization: { minimize: false, moduleIds: "deterministic", chunkIds: "named" },
+    performance: { hints: false },
+    stats: { preset: "errors-warnings", builtAt: false },
+    plugins: [
+      ...(executable ? [new BannerPlugin({ banner: "#!/usr/bin/env node", raw: true, entryOnly: true }), new Executable()] : []),
+      new InputsDigest(name, digest),
+    ],
+  };
+}
+
+module.exports = async () => {
+  const { inputsDigest } = await import("./test/support/prepare.mjs");
+  const digest = await inputsDigest();
+  return Object.entries(entries)
+    .filter(([, { file }]) => existsSync(path.join(__dirname, file)))
+    .map(([name, entry]) => bundle(name, entry, digest));
+};
+
+/** Names of the bundles, for those who need to know whether all of them are there and fresh. */
+module.exports.entries = entries;
