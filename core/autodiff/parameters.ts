@@ -4,7 +4,7 @@
 import { subgraphs, tensorAttribute } from "../graph/attributes.js";
 import { isFloat, isQuantised, size } from "../graph/tensor.js";
 import type { Graph, Node, Tensor } from "../graph/types.js";
-import { definitionOf } from "../ops/index.js";
+import { definitionOf, isConstantNode } from "../ops/index.js";
 import type { Slot } from "../ops/define.js";
 
 export interface ParameterUse {
@@ -57,7 +57,7 @@ function collect(
   for (const [name, tensor] of graph.initializers) sources.set(name, { name, tensor, nested });
   graph.nodes.forEach((node, position) => {
     const index = holder?.index ?? position;
-    const constant = node.opType === "Constant" && node.domain === "" ? tensorAttribute(node, "value") : undefined;
+    const constant = isConstantNode(node) ? tensorAttribute(node, "value") : undefined;
     if (constant !== undefined) sources.set(node.outputs[0], { name: node.outputs[0], tensor: constant, nested });
     const definition = definitionOf(node);
     const carried = definition?.transparent === true ? sources.get(node.inputs[0]) : undefined;

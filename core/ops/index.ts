@@ -18,6 +18,11 @@ export function definitionOf(node: Pick<Node, "opType" | "domain">): OpDefinitio
   return table.get(`${node.domain === "ai.onnx" ? "" : node.domain}::${node.opType}`);
 }
 
+/** A Constant node: its output is a tensor of the model, like an initializer. */
+export function isConstantNode(node: Pick<Node, "opType" | "domain">): boolean {
+  return node.opType === "Constant" && (node.domain === "" || node.domain === "ai.onnx");
+}
+
 export function allDefinitions(): readonly OpDefinition[] {
   return [...table.values()];
 }

@@ -1,0 +1,123 @@
+// Everything that changes while a run goes on: float32 masters of the trainable tensors, running statistics, optimizer state, the
+// position, and the best weights of each phase. A checkpoint is this and nothing else.
+
+import type { Tensor } from "../graph/types.js";
+import type { HostTensor } from "../runtime/executor.js";
+import { masterOf, tensorOfHost } from "../runtime/host-tensor.js";
+import type { SpanProof } from "./proof.js";
+
+export interface Master extends HostTensor {
+  readonly data: Float32Array;
+}
+
+/** Optimizer state of one tensor. */
+export interface OptimizerState {
+  /** Updates that this tensor has had. */
+  step: number;
+  readonly slots: Readonly<Record<string, Float32Array>>;
+}
+
+/** Where a run stands: the next thing to do is batch `batch` of epoch `epoch` of phase `phase`, all counted from 0. */
+export interface Position {
+  phase: number;
+  epoch: number;
+  batch: number;
+  /** Steps since the run began. */
+  step: number;
+  /** Epochs since the run began. */
+  totalEpochs: number;
+}
+
+/** Sums over the batches of an epoch that is not finished yet. */
+export interface EpochSums {
+  loss: number;
+  samples: number;
+  correct: number;
+  absoluteError: number;
+}
+
+/** Weights of one moment, by tensor name. */
+export type Snapshot = ReadonlyMap<string, Master>;
+
+export interface PhaseBest {
+  /** Epoch within the phase, from 0. */
+  readonly epoch: number;
+  /** Validation loss; undefined where nothing is held out, and the last epoch counts. */
+  readonly loss: number | undefined;
+  readonly weights: Snapshot;
+}
+
+/** Metrics of one set of samples. `accuracy` from 0 to 1. */
+export interface SetMetrics {
+  readonly loss: number;
+  readonly accuracy?: number;
+  readonly meanAbsoluteError?: number;
+}
+
+export interface EpochRecord {
+  readonly phase: string;
+  /** Within the phase, from 1. */
+  readonly epoch: number;
+  readonly train: SetMetrics;
+  readonly validation?: SetMetrics;
+}
+
+export interface RunState {
+  readonly position: Position;
+  sums: EpochSums;
+  /** Masters and running statistics by the name of the model's tensor. What is not here has the model's own value. */
+  readonly weights: Map<string, Master>;
+  readonly optimizer: Map<string, OptimizerState>;
+  readonly best: (PhaseBest | undefined)[];
+  readonly history: EpochRecord[];
+  readonly proofs: SpanProof[];
+  /** Names of tensors that some span has trained, in the order of their first training. */
+  readonly trained: Set<string>;
+}
+
+export function emptySums(): EpochSums {
+  return { loss: 0, samples: 0, correct: 0, absoluteError: 0 };
+}
+
+export function initialState(): RunState {
+  return {
+    position: { phase: 0, epoch: 0, batch: 0, step: 0, totalEpochs: 0 },
+    sums: emptySums(),
+    weights: new Map(),
+    optimizer: new Map(),
+    best: [],
+    history: [],
+    proofs: [],
+    trained: new Set(),
+  };
+}
+
+/** The master of a tensor, made from the model's value when it is first needed. */
+export function masterFor(state: RunState, name: string, tensor: Tensor): Master {
+  let master = state.weights.get(name);
+  if (master === undefined) {
+    master = masterOf(tensor);
+    state.weights.set(name, master);
+  }
+  return master;
+}
+
+/** A copy of all weights as they are. */
+export function snapshotOf(state: RunState): Snapshot {
+  return new Map([...state.weights].map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data: data.slice() }]));
+}
+
+/** Puts the weights of a snapshot back, in place; tensors that it does not know go back to the model's own value. */
+export function restore(state: RunState, snapshot: Snapshot): void {
+  for (const name of [...state.weights.keys()]) if (!snapshot.has(name)) state.weights.delete(name);
+  for (const [name, { dtype, shape, data }] of snapshot) {
+    const current = state.weights.get(name);
+    if (current === undefined) state.weights.set(name, { dtype, shape, data: data.slice() });
+    else current.data.set(data);
+  }
+}
+
+/** The snapshot's tensors in the model's own element types, rounded where those are narrower. */
+export function tensorsOf(snapshot: Snapshot, dtypeOf: (name: string) => Tensor["dtype"]): ReadonlyMap<string, Tensor> {
+  return new Map([...snapshot].map(([name, master]) => [name, tensorOfHost(master, dtypeOf(name))]));
+}
