@@ -1,6 +1,8 @@
 // Every error the engine can report: its code, its data and its text, one factory each. The exit status of the command
 // line follows from the code's first segment (see `exitCodeOf`); nothing outside this file builds an `EngineError`.
 
+import { didYouMean } from "./graph/nearest.js";
+
 /** Who has to act: `usage`/`recipe` the author of the command or recipe, `model`/`data` the files, `check`/`run` the run. */
 export type ErrorArea = "usage" | "recipe" | "model" | "data" | "check" | "run";
 export type ErrorCode = `${ErrorArea}/${string}`;
@@ -91,12 +93,7 @@ export const badOperand = (node: NodeLike, problem: string) =>
   make("model/operand", `${describeNode(node)}: ${problem}`, { node: node.name, problem });
 
 export const unknownValue = (value: string, role: string, near: readonly string[]) =>
-  make(
-    "recipe/unknown-value",
-    `${role} names the value "${value}", which the model does not have`,
-    { value, near },
-    near.length === 0 ? undefined : `Did you mean ${near.map((n) => `"${n}"`).join(" or ")}?`,
-  );
+  make("recipe/unknown-value", `${role} names the value "${value}", which the model does not have`, { value, near }, didYouMean(near));
 
 export const unsupportedDType = (dtype: string, role: string) =>
   make("model/dtype", `${role}: element type ${dtype} is not supported`, { dtype, role });
@@ -134,3 +131,45 @@ export const compileFailed = (graph: string, reason: string) =>
   make("run/compile", `onnxruntime refuses the graph "${graph}": ${reason}`, { graph, reason });
 
 export const runtimeFailed = (reason: string) => make("run/runtime", `onnxruntime stopped with an error: ${reason}`, { reason });
+
+// ── freeze plan and surgery ─────────────────────────────────────────────────────────────────────────────────────────
+
+export const badFreezeRule = (rule: string, problem: string) =>
+  make("recipe/freeze-rule", `freeze rule "${rule}": ${problem}`, { rule }, "A rule is a glob over parameter names; a leading ! makes trainable.");
+
+export const ruleMatchesNothing = (rule: string, near: readonly string[]) =>
+  make(
+    "recipe/no-match",
+    `freeze rule "${rule}" matches no parameter`,
+    { rule, near },
+    didYouMean(near) ?? "`frostline inspect` lists the names and paths of all parameters.",
+  );
+
+export const headRenamed = (rule: string, prefix: string) =>
+  make(
+    "recipe/head-prefix",
+    `freeze rule "${rule}": the model has names under "head." itself, so the new head is called "${prefix}"`,
+    { rule, prefix },
+    `Write "${prefix}.*" for the new head; for the model's own layers write a rule that could not mean "head.0.weight".`,
+  );
+
+export const nothingTrainable = (frozen: number, blocked: number) =>
+  make(
+    "recipe/nothing-trainable",
+    `the freeze plan leaves nothing trainable: ${frozen} parameters are frozen, ${blocked} are out of the loss's reach`,
+    { frozen, blocked },
+    'Add a rule such as "!head.*" at the end of "freeze".',
+  );
+
+export const trainableQuantised = (name: string, dtype: string) =>
+  make(
+    "recipe/quantised",
+    `"${name}" is quantised (${dtype}), and an optimizer cannot move it`,
+    { name, dtype },
+    `Freeze it (add the rule "${name}"), or start from the model before quantisation.`,
+  );
+
+// ── data and recipe values that the data layer checks ───────────────────────────────────────────────────────────────
+
+export const badSeed = (seed: number) =>
+  make("recipe/seed", `seed: expected a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, got ${seed}`, { seed });

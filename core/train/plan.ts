@@ -1,0 +1,218 @@
+// Freeze plans: an ordered list of globs that says which parameters an optimizer may move. Here lie their matching and their errors;
+// which of the parameters a gradient then reaches is the freeze analysis' business (`core/autodiff/freeze.ts`).
+
+import picomatch from "picomatch";
+import type { MarkedParameter } from "../autodiff/freeze.js";
+import type { Parameter } from "../autodiff/parameters.js";
+import * as errors from "../errors.js";
+import { nearest } from "../graph/nearest.js";
+import { isQuantised } from "../graph/tensor.js";
+import type { Graph } from "../graph/types.js";
+
+/** What a rule can see of a parameter. */
+export type Named = Pick<Parameter, "name" | "path">;
+
+/** One rule of a plan, read. */
+export interface PlanRule {
+  /** As it was written. */
+  readonly text: string;
+  /** Written with a leading `!`: what it matches trains. */
+  readonly trainable: boolean;
+  /** Whether it matches a parameter's stored name or its derived path. */
+  readonly matches: (parameter: Named) => boolean;
+}
+
+export interface Decision {
+  readonly frozen: boolean;
+  /** Index of the rule that decided: the last one that matches. Absent where none does. */
+  readonly rule?: number;
+}
+
+export interface PlanResult {
+  /** The decision for any parameter of the model, by its name and path alone. */
+  readonly decide: (parameter: Named) => Decision;
+  /** For `analyseFreeze`. */
+  readonly isFrozen: (parameter: Named) => boolean;
+  /** For each rule, how many parameters (buffers do not count) it decides. */
+  readonly perRule: readonly number[];
+  /** Whether a `!` rule asks for this parameter to train. */
+  readonly asked: (parameter: Named) => boolean;
+}
+
+export interface PlanOptions {
+  /** What the names of a new head start with, where there is one: `head`, or `head2` where the model had `head` itself. */
+  readonly headPrefix?: string;
+}
+
+/** The plan of a recipe that names none: all but the new head, or nothing where there is no head. */
+export function defaultPlan(headPrefix?: string): readonly string[] {
+  return headPrefix === undefined ? [] : ["*", `!${headPrefix}.*`];
+}
+
+/**
+ * Reads one rule. `*` matches any characters, `.` and `/` included, `?` one of them, `[…]` one of a set, `{a,b}` and `{3..5}`
+ * alternatives; a backslash takes the next character as it is (`\!`, `\*`). Everything else stands for itself.
+ * @throws recipe/freeze-rule
+ */
+export function parseRule(text: string): PlanRule {
+  const trainable = text.startsWith("!");
+  const glob = trainable ? text.slice(1) : text;
+  if (glob === "") throw errors.badFreezeRule(text, "it is empty");
+  if (glob.length > longestRule) throw errors.badFreezeRule(text, `it has more than ${longestRule} characters`);
+  const match = compileGlob(glob);
+  return { text, trainable, matches: ({ name, path }) => match(name) || match(path) };
+}
+
+/** Picomatch refuses patterns of 64 KiB; ranges are written out, so rules end well before. */
+const longestRule = 1000;
+const longestRange = 200;
+
+/**
+ * Picomatch knows more than a plan's language (path separators, leading dots, groups, quotes, POSIX classes), so literal punctuation
+ * is moved out of its sight: on both sides, every character that is not a letter, digit or underscore becomes a private-use one.
+ */
+function literal(text: string): string {
+  return text.replace(/[^\w\u{80}-\u{10ffff}]/gu, (c) => String.fromCharCode(0xe000 + c.charCodeAt(0)));
+}
+
+function compileGlob(glob: string): (name: string) => boolean {
+  const match = picomatch(translate(glob), { dot: true, nonegate: true, noextglob: true, windows: false });
+  return (name) => match(literal(name));
+}
+
+/** The glob with everything that stands for itself made literal. */
+function translate(glob: string): string {
+  const closing = new Set<number>();
+  let out = "";
+  for (let i = 0; i < glob.length; i++) {
+    const rest = glob.slice(i);
+    const set = /^\[([!^]?)([^\]]+)\]/.exec(rest);
+    const range = /^\{(\d+)\.\.(\d+)\}/.exec(rest);
+    if (glob[i] === "\\") {
+      i += 1;
+      out += literal(glob[i] ?? "\\");
+    } else if (set !== null) {
+      out += `[${set[1] === "" ? "" : "^"}${[...set[2]].map((c) => (c === "-" ? c : literal(c))).join("")}]`;
+      i += set[0].length - 1;
+    } else if (range !== null) {
+      out += expandRange(Number(range[1]), Number(range[2]));
+      i += range[0].length - 1;
+    } else if (glob[i] === "{" && closeOf(glob, i) !== undefined) {
+      closing.add(closeOf(glob, i) as number);
+      out += "{";
+    } else if (closing.delete(i)) out += "}";
+    else out += glob[i] === "*" || glob[i] === "?" || (glob[i] === "," && closing.size > 0) ? glob[i] : literal(glob[i]);
+  }
+  return out;
+}
+
+/** Where the alternatives that open at `open` close; undefined where they do not, or are fewer than two. */
+function closeOf(glob: string, open: number): number | undefined {
+  let depth = 0;
+  let commas = 0;
+  for (let i = open; i < glob.length; i++) {
+    if (glob[i] === "\\") i += 1;
+    else if (glob[i] === "{") depth += 1;
+    else if (glob[i] === "," && depth === 1) commas += 1;
+    else if (glob[i] === "}" && --depth === 0) return commas === 0 ? undefined : i;
+  }
+  return undefined;
+}
+
+/** `{3..11}` as alternatives; a longer range than any model has blocks stands for itself. */
+function expandRange(from: number, to: number): string {
+  const [low, high] = [Math.min(from, to), Math.max(from, to)];
+  if (high - low >= longestRange) return literal(`{${from}..${to}}`);
+  const numbers = Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  return numbers.length === 1 ? String(low) : `{${numbers.join(",")}}`;
+}
+
+/**
+ * Applies a plan: the last rule that matches a parameter decides it, and one that no rule matches trains. Buffers follow their layer,
+ * so a rule that only matches buffers is no mistake, but decides nothing.
+ * @throws recipe/freeze-rule for a rule that cannot be read; recipe/no-match for one that matches nothing; recipe/head-prefix
+ */
+export function applyPlan(rules: readonly string[], parameters: readonly Parameter[], { headPrefix }: PlanOptions = {}): PlanResult {
+  const plan = rules.map(parseRule);
+  for (const rule of plan) {
+    if (headPrefix !== undefined && meansOtherHead(rule, headPrefix)) throw errors.headRenamed(rule.text, headPrefix);
+    if (!parameters.some(rule.matches)) throw errors.ruleMatchesNothing(rule.text, nearestRules(rule, parameters));
+  }
+  const decide = (parameter: Named): Decision => {
+    const rule = plan.findLastIndex((r) => r.matches(parameter));
+    return rule < 0 ? { frozen: false } : { frozen: !plan[rule].trainable, rule };
+  };
+  const perRule = rules.map(() => 0);
+  for (const parameter of parameters) {
+    const { rule } = decide(parameter);
+    if (rule !== undefined && parameter.kind === "parameter") perRule[rule] += 1;
+  }
+  return {
+    decide,
+    isFrozen: (parameter) => decide(parameter).frozen,
+    perRule,
+    asked: (parameter) => {
+      const { rule } = decide(parameter);
+      return rule !== undefined && plan[rule].trainable;
+    },
+  };
+}
+
+/** A rule written for a head called `head`, in a model that has `head` itself, so that the new one is called otherwise. */
+function meansOtherHead(rule: PlanRule, headPrefix: string): boolean {
+  const parts = (prefix: string): readonly Named[] =>
+    ["weight", "bias"].map((slot) => ({ name: `${prefix}.0.${slot}`, path: `${prefix}.0/${slot}` }));
+  return headPrefix !== "head" && parts("head").some(rule.matches) && !parts(headPrefix).some(rule.matches);
+}
+
+/** Rules of the same kind that would match something: whole names, or scopes where the rule ends with a star. */
+function nearestRules({ text, trainable }: PlanRule, parameters: readonly Named[]): readonly string[] {
+  const glob = trainable ? text.slice(1) : text;
+  const names = parameters.flatMap(({ name, path }) => [name, path]);
+  const found = glob.endsWith("*")
+    ? nearest(glob.replace(/[./]?\*+$/, ""), scopesOf(names).keys()).map((scope) => `${scope}${scopesOf(names).get(scope) ?? ""}*`)
+    : nearest(glob, names);
+  return found.map((name) => `${trainable ? "!" : ""}${name}`);
+}
+
+/** Every leading part of the names that ends before a `.` or `/`, with that separator. */
+function scopesOf(names: readonly string[]): ReadonlyMap<string, string> {
+  const scopes = new Map<string, string>();
+  for (const name of names) for (const { index, 0: mark } of name.matchAll(/[./]/g)) if (index > 0) scopes.set(name.slice(0, index), mark);
+  return scopes;
+}
+
+/**
+ * Refuses a plan under which a run would have nothing to do, or would train what no optimizer can move.
+ * @throws recipe/quantised naming the tensor; recipe/nothing-trainable
+ */
+export function assertTrainable(marked: readonly MarkedParameter[]): void {
+  const quantised = marked.find((p) => p.kind === "parameter" && isQuantised(p.dtype) && p.mark === "blocked" && p.reason === "op");
+  if (quantised !== undefined) throw errors.trainableQuantised(quantised.name, quantised.dtype);
+  if (marked.some((p) => p.mark === "trainable")) return;
+  const count = (mark: MarkedParameter["mark"]): number => marked.filter((p) => p.mark === mark).length;
+  throw errors.nothingTrainable(count("frozen"), count("blocked"));
+}
+
+/** The parameters that a `!` rule asks to train although every path to the loss is cut: worth a warning each. */
+export function blockedRequests(marked: readonly MarkedParameter[], plan: PlanResult): readonly MarkedParameter[] {
+  return marked.filter((p) => p.mark === "blocked" && plan.asked(p));
+}
+
+/** Names of all values of the outermost graph: inputs, initializers, node outputs. */
+function valueNames(graph: Graph): readonly string[] {
+  return [
+    ...graph.inputs.map((i) => i.name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== "")),
+  ];
+}
+
+/**
+ * Checks that a value which a recipe names exists; `role` says where the recipe names it (`stopGradient`, `head.after`).
+ * @throws recipe/unknown-value with the nearest names
+ */
+export function requireValue(graph: Graph, name: string, role: string): void {
+  const names = valueNames(graph);
+  if (!names.includes(name)) throw errors.unknownValue(name, role, nearest(name, names));
+}
