@@ -173,3 +173,6 @@ export const trainableQuantised = (name: string, dtype: string) =>
 
 export const badSeed = (seed: number) =>
   make("recipe/seed", `seed: expected a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, got ${seed}`, { seed });
+
+export const badOptimizer = (setting: string, expected: string, got: number) =>
+  make("recipe/optimizer", `optimizer.${setting}: expected ${expected}, got ${got}`, { setting, expected, got });
