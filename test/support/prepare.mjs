@@ -81,7 +81,11 @@ async function isBuilt() {
 /** Digest over the names and contents of everything that a bundle is made from. */
 export async function inputsDigest() {
   const hash = createHash("sha256");
-  for (const file of await filesUnder(inputs)) hash.update(`${relative(root, file).split(sep).join("/")}\0`).update(await readFile(file)).update("\0");
+  for (const file of await filesUnder(inputs))
+    hash
+      .update(`${relative(root, file).split(sep).join("/")}\0`)
+      .update(await readFile(file))
+      .update("\0");
   return hash.digest("hex");
 }
 

@@ -1,0 +1,70 @@
+// @ts-check
+// `npm test`: prepares the checkout, then runs the checks and every suite, two at a time, and prints `N passed, N failed` as its last
+// line. Arguments pick suites by name (`node test/run.mjs unit checks`).
+
+import { join } from "node:path";
+import { prepare, root } from "./support/prepare.mjs";
+import { discoverSuites, runCheck, runSuite } from "./support/suites.mjs";
+
+/** @typedef {import("./support/suites.mjs").Result} Result */
+
+const bin = (/** @type {string} */ path) => join(root, "node_modules", path);
+
+const checks = [
+  { name: "types", args: [bin("typescript/bin/tsc"), "--noEmit"] },
+  { name: "lint", args: [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."] },
+  { name: "format", args: [bin("prettier/bin/prettier.cjs"), "--check", ".", "--log-level", "warn"] },
+  { name: "unused code", args: [bin("knip/bin/knip.js"), "--no-progress"] },
+];
+
+/** How many suites run at once: most of them use one core. */
+const lanes = 2;
+
+/** @param {readonly string[]} wanted names; none means all */
+async function tasks(wanted) {
+  const suites = await discoverSuites(join(root, "test"));
+  const named = [
+    ...checks.map((check) => ({ name: "checks", run: () => runCheck(check) })),
+    ...suites.map((suite) => ({ name: suite.name, run: () => runSuite(suite) })),
+  ];
+  const unknown = wanted.filter((name) => named.every((task) => task.name !== name));
+  if (unknown.length > 0) throw new Error(`no such suite: ${unknown.join(", ")}; there are ${[...new Set(named.map((t) => t.name))].join(", ")}`);
+  return wanted.length === 0 ? named : named.filter((task) => wanted.includes(task.name));
+}
+
+/** @param {Result} result */
+function show({ name, passed, failed, skipped, seconds, output }) {
+  if (output !== "") console.log(`\n──── ${name} ────\n${output.trimEnd()}\n`);
+  const mark = failed === 0 ? "✔" : "✘";
+  const rest = `${skipped > 0 ? `, ${skipped} skipped` : ""} in ${seconds.toFixed(1)} s`;
+  console.log(`${mark} ${name.padEnd(12)} ${passed} passed, ${failed} failed${rest}`);
+}
+
+async function main() {
+  /** @type {Result[]} */
+  const results = [];
+  await prepare();
+  const queue = await tasks(process.argv.slice(2));
+  const lane = async () => {
+    for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+      const result = await task.run();
+      results.push(result);
+      show(result);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return results;
+}
+
+const total = { passed: 0, failed: 0 };
+try {
+  for (const { passed, failed } of await main()) {
+    total.passed += passed;
+    total.failed += failed;
+  }
+} catch (error) {
+  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+  total.failed += 1;
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

@@ -1,0 +1,18 @@
+// Mocha's reporter for the test runner: prints failures only, and writes the counts to the file that FROSTLINE_TEST_REPORT names
+// when all tests have run. A run that breaks off earlier leaves no file.
+
+const { writeFileSync } = require("node:fs");
+const { reporters, Runner } = require("mocha");
+
+class CountingReporter extends reporters.Base {
+  constructor(runner, options) {
+    super(runner, options);
+    runner.once(Runner.constants.EVENT_RUN_END, () => {
+      const { passes, failures, pending } = this.stats;
+      if (failures > 0) reporters.Base.list(this.failures);
+      writeFileSync(process.env.FROSTLINE_TEST_REPORT, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));
+    });
+  }
+}
+
+module.exports = CountingReporter;
