@@ -101,6 +101,69 @@ export const unsupportedDType = (dtype: string, role: string) =>
 export const tensorSize = (name: string, dtype: string, shape: readonly number[], expected: number, got: number) =>
   make("model/tensor-size", `tensor "${name}" (${dtype} [${shape.join(", ")}]): expected ${expected} bytes, got ${got}`, { name, expected, got });
 
+// ── model files ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const exportAgain = "Copy or download the file again, or export the model again.";
+
+export const modelFileMissing = (path: string) =>
+  make("model/file-missing", `model "${path}": no such file`, { path }, "Check the path; it is taken relative to the recipe or the current folder.");
+
+export const modelIsFolder = (path: string) =>
+  make("model/is-folder", `model "${path}": expected a file, got a folder`, { path }, "Name the .onnx file inside it.");
+
+export const modelNotReadable = (path: string, reason: string) =>
+  make("model/not-readable", `model "${path}": the file cannot be read (${reason})`, { path, reason }, "Check the file's permissions.");
+
+export const modelNotWritable = (path: string, reason: string) =>
+  make(
+    "run/not-writable",
+    `model "${path}": the file cannot be written (${reason})`,
+    { path, reason },
+    "Check the folder's permissions and the free space; a file that was there before is unchanged.",
+  );
+
+export const modelEmpty = (path: string) => make("model/empty", `model "${path}": expected an ONNX model, got an empty file`, { path }, exportAgain);
+
+/** `got` says what the file is instead, `hint` what to do about it. */
+export const notOnnx = (path: string, got: string, hint: string) =>
+  make("model/not-onnx", `model "${path}": expected an ONNX model, got ${got}`, { path, got }, hint);
+
+export const modelCutOff = (path: string, expected: number, got: number) =>
+  make(
+    "model/cut-off",
+    `model "${path}": the file is cut off: expected at least ${expected} bytes, got ${got}`,
+    { path, expected, got },
+    exportAgain,
+  );
+
+export const modelIncomplete = (path: string, missing: string) =>
+  make("model/incomplete", `model "${path}": expected an ONNX model with ${missing}, got one without`, { path, missing }, exportAgain);
+
+export const modelTooLarge = (path: string, bytes: number, limit: number) =>
+  make(
+    "model/too-large",
+    `model "${path}": ${bytes} bytes do not fit into one ONNX file, which ends at ${limit}`,
+    { path, bytes, limit },
+    "Keep its tensors in a data file beside it (ONNX external data).",
+  );
+
+export const externalData = (tensor: string, problem: string, location: string) =>
+  make(
+    "model/external-data",
+    `tensor "${tensor}": its data in "${location}" cannot be used: ${problem}`,
+    { tensor, location, problem },
+    "External data must lie in regular files inside the model's folder: keep them beside the model, as it was exported.",
+  );
+
+export const badTensor = (tensor: string, problem: string) =>
+  make("model/tensor", `tensor "${tensor}": has ${problem}`, { tensor, problem });
+
+export const untypedAttribute = (node: NodeLike, attribute: string) =>
+  make("model/attribute-type", `${describeNode(node)}: attribute "${attribute}" has no type that is known`, { node: node.name, attribute });
+
+export const duplicateName = (what: string, name: string, where: string) =>
+  make("model/duplicate-name", `${where}: ${what} "${name}" is there twice`, { what, name, where });
+
 // ── autodiff ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const noGradient = (node: NodeLike, reason: string, cut: string) =>
@@ -176,3 +239,61 @@ export const badSeed = (seed: number) =>
 
 export const badOptimizer = (setting: string, expected: string, got: number) =>
   make("recipe/optimizer", `optimizer.${setting}: expected ${expected}, got ${got}`, { setting, expected, got });
+
+export const noDataFile = (path: string, near: readonly string[]) =>
+  make("data/no-file", `data file "${path}" does not exist`, { path, near }, didYouMean(near));
+
+export const unreadableData = (path: string, reason: string) => make("data/unreadable", `data file "${path}" cannot be read: ${reason}`, { path, reason });
+
+export const malformedTable = (path: string, line: number, problem: string) =>
+  make("data/table", `${path}:${line}: ${problem}`, { path, line, problem });
+
+export const emptyTable = (path: string, what: string) => make("data/empty", `${path}: expected a header and at least one row, got ${what}`, { path });
+
+/** Rows that cannot be used, the first few in words (`digits.csv:12: column "p3": …`). */
+export const badRows = (path: string, count: number, problems: readonly string[]) =>
+  make(
+    "data/rows",
+    [
+      `${path}: ${count} ${count === 1 ? "row" : "rows"} cannot be used`,
+      ...problems.map((problem) => `  ${problem}`),
+      ...(count > problems.length ? [`  and ${count - problems.length} more`] : []),
+    ].join("\n"),
+    { path, count, problems },
+    "Mend or remove these rows: none is skipped on its own.",
+  );
+
+export const tooManyClasses = (path: string, column: string, classes: number, outputs: number) =>
+  make(
+    "data/classes",
+    `${path}: column "${column}" holds ${classes} classes, the model's output has ${outputs}`,
+    { path, column, classes, outputs },
+    `Give the last layer of the head ${classes} units, or another label column.`,
+  );
+
+export const unknownColumn = (path: string, role: string, name: string, near: readonly string[]) =>
+  make("recipe/unknown-column", `${role}: "${name}" matches no column of ${path}`, { path, name, near }, didYouMean(near));
+
+export const labelIsFeature = (column: string) =>
+  make(
+    "recipe/label-feature",
+    `data.features names "${column}", which is the label`,
+    { column },
+    "A model that is given the answer learns nothing: leave the label out of the features.",
+  );
+
+export const noFeatures = (path: string, globs: readonly string[]) =>
+  make(
+    "recipe/no-features",
+    `data.features ${JSON.stringify(globs)}: leaves no column of ${path}`,
+    { path, globs },
+    "A glob adds the columns that it matches, one with ! takes them out; the last one that matches a column decides.",
+  );
+
+export const badTransform = (step: number, kind: string, expected: string, got: string) =>
+  make("recipe/transform", `data.transform, step ${step} (${kind}): expected ${expected}, got ${got}`, { step, kind, expected, got });
+
+export const badSplit = (problem: string) => make("recipe/split", `data.split: ${problem}`, { problem });
+
+export const inputType = (name: string, expected: string, got: string) =>
+  make("model/input-type", `input "${name}": expected ${expected}, got ${got}`, { name, expected, got });
