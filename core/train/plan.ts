@@ -1,10 +1,10 @@
 // Freeze plans: an ordered list of globs that says which parameters an optimizer may move. Here lie their matching and their errors;
 // which of the parameters a gradient then reaches is the freeze analysis' business (`core/autodiff/freeze.ts`).
 
-import picomatch from "picomatch";
 import type { MarkedParameter } from "../autodiff/freeze.js";
 import type { Parameter } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
+import { compileGlob, longestGlob } from "../graph/glob.js";
 import { nearest } from "../graph/nearest.js";
 import { isQuantised } from "../graph/tensor.js";
 import type { Graph } from "../graph/types.js";
@@ -58,73 +58,9 @@ export function parseRule(text: string): PlanRule {
   const trainable = text.startsWith("!");
   const glob = trainable ? text.slice(1) : text;
   if (glob === "") throw errors.badFreezeRule(text, "it is empty");
-  if (glob.length > longestRule) throw errors.badFreezeRule(text, `it has more than ${longestRule} characters`);
+  if (glob.length > longestGlob) throw errors.badFreezeRule(text, `it has more than ${longestGlob} characters`);
   const match = compileGlob(glob);
   return { text, trainable, matches: ({ name, path }) => match(name) || match(path) };
-}
-
-/** Picomatch refuses patterns of 64 KiB; ranges are written out, so rules end well before. */
-const longestRule = 1000;
-const longestRange = 200;
-
-/**
- * Picomatch knows more than a plan's language (path separators, leading dots, groups, quotes, POSIX classes), so literal punctuation
- * is moved out of its sight: on both sides, every character that is not a letter, digit or underscore becomes a private-use one.
- */
-function literal(text: string): string {
-  return text.replace(/[^\w\u{80}-\u{10ffff}]/gu, (c) => String.fromCharCode(0xe000 + c.charCodeAt(0)));
-}
-
-function compileGlob(glob: string): (name: string) => boolean {
-  const match = picomatch(translate(glob), { dot: true, nonegate: true, noextglob: true, windows: false });
-  return (name) => match(literal(name));
-}
-
-/** The glob with everything that stands for itself made literal. */
-function translate(glob: string): string {
-  const closing = new Set<number>();
-  let out = "";
-  for (let i = 0; i < glob.length; i++) {
-    const rest = glob.slice(i);
-    const set = /^\[([!^]?)([^\]]+)\]/.exec(rest);
-    const range = /^\{(\d+)\.\.(\d+)\}/.exec(rest);
-    if (glob[i] === "\\") {
-      i += 1;
-      out += literal(glob[i] ?? "\\");
-    } else if (set !== null) {
-      out += `[${set[1] === "" ? "" : "^"}${[...set[2]].map((c) => (c === "-" ? c : literal(c))).join("")}]`;
-      i += set[0].length - 1;
-    } else if (range !== null) {
-      out += expandRange(Number(range[1]), Number(range[2]));
-      i += range[0].length - 1;
-    } else if (glob[i] === "{" && closeOf(glob, i) !== undefined) {
-      closing.add(closeOf(glob, i) as number);
-      out += "{";
-    } else if (closing.delete(i)) out += "}";
-    else out += glob[i] === "*" || glob[i] === "?" || (glob[i] === "," && closing.size > 0) ? glob[i] : literal(glob[i]);
-  }
-  return out;
-}
-
-/** Where the alternatives that open at `open` close; undefined where they do not, or are fewer than two. */
-function closeOf(glob: string, open: number): number | undefined {
-  let depth = 0;
-  let commas = 0;
-  for (let i = open; i < glob.length; i++) {
-    if (glob[i] === "\\") i += 1;
-    else if (glob[i] === "{") depth += 1;
-    else if (glob[i] === "," && depth === 1) commas += 1;
-    else if (glob[i] === "}" && --depth === 0) return commas === 0 ? undefined : i;
-  }
-  return undefined;
-}
-
-/** `{3..11}` as alternatives; a longer range than any model has blocks stands for itself. */
-function expandRange(from: number, to: number): string {
-  const [low, high] = [Math.min(from, to), Math.max(from, to)];
-  if (high - low >= longestRange) return literal(`{${from}..${to}}`);
-  const numbers = Array.from({ length: high - low + 1 }, (_, i) => low + i);
-  return numbers.length === 1 ? String(low) : `{${numbers.join(",")}}`;
 }
 
 /**
