@@ -224,6 +224,14 @@ export const nothingTrainable = (frozen: number, blocked: number) =>
     'Add a rule such as "!head.*" at the end of "freeze".',
   );
 
+export const batchBlocked = (op: string, node: string, reason: string, cut: string | undefined) =>
+  make(
+    "model/batch",
+    `the model takes one sample at a time: ${op} "${node}": ${reason}`,
+    { op, node, reason, cut },
+    cut === undefined ? "Export the model with a dynamic batch." : `Up to "${cut}" samples stay apart: attach a head there ("head": { "after": "${cut}" }).`,
+  );
+
 export const trainableQuantised = (name: string, dtype: string) =>
   make(
     "recipe/quantised",
@@ -297,3 +305,136 @@ export const badSplit = (problem: string) => make("recipe/split", `data.split: $
 
 export const inputType = (name: string, expected: string, got: string) =>
   make("model/input-type", `input "${name}": expected ${expected}, got ${got}`, { name, expected, got });
+
+// ── recipe ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface PlacedProblem {
+  readonly line: number;
+  readonly column: number;
+  readonly key: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** One problem is told in a line; several are listed below the file's name. */
+function listProblems(code: ErrorCode, file: string, problems: readonly PlacedProblem[]): EngineError {
+  const data = { file, problems };
+  const tell = ({ key, message }: PlacedProblem): string => (key === "" ? message : `${key}: ${message}`);
+  if (problems.length === 1) {
+    const [problem] = problems;
+    return make(code, `${file}:${problem.line}:${problem.column}: ${tell(problem)}`, data, problem.hint);
+  }
+  const lines = problems.map((p) => `  ${p.line}:${p.column}  ${tell(p)}${p.hint === undefined ? "" : ` (${p.hint})`}`);
+  return make(code, [`${file}: ${problems.length} problems`, ...lines].join("\n"), data);
+}
+
+export const recipeSyntax = (file: string, problems: readonly PlacedProblem[]) => listProblems("recipe/syntax", file, problems);
+
+export const recipeInvalid = (file: string, problems: readonly PlacedProblem[]) => listProblems("recipe/invalid", file, problems);
+
+export const recipeUnreadable = (path: string, cause: unknown) =>
+  make("usage/recipe-file", `recipe "${path}" cannot be read: ${fileReason(cause)}`, { path, reason: fileReason(cause) });
+
+export const outputIsInput = (path: string, key: string) =>
+  make("recipe/output", `"output" would overwrite "${path}", which is ${key}`, { path, key }, "Name another file.");
+
+// ── files that a run writes and reads ───────────────────────────────────────────────────────────────────────────────
+
+const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of the path is a file",
+  EMFILE: "too many files are open",
+};
+
+const fileHints: Readonly<Record<string, string>> = {
+  EACCES: "Make the folder writable, or put the recipe in one that is.",
+  EPERM: "Make the folder writable, or put the recipe in one that is.",
+  EROFS: "Put the recipe and its output on a file system that can be written to.",
+  ENOSPC: "Free some space and go on with --resume; files written before are intact.",
+  EDQUOT: "Free some space and go on with --resume; files written before are intact.",
+};
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
+}
+
+/** What the file system's error means, in words. */
+export function fileReason(cause: unknown): string {
+  return fileReasons[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
+}
+
+export const cannotWrite = (path: string, cause: unknown) =>
+  make("run/write", `cannot write "${path}": ${fileReason(cause)}`, { path, reason: fileReason(cause) }, fileHints[codeOf(cause)]);
+
+export const badSafetensors = (file: string, problem: string) =>
+  make("data/safetensors", `"${file}" is not a sound safetensors file: ${problem}`, { file, problem });
+
+export const badRunRecord = (path: string, problem: string) => make("data/run-record", `run record "${path}": ${problem}`, { path, problem });
+
+export const unknownRun = (run: string, folder: string, near: readonly string[]) =>
+  make("usage/run", `there is no run "${run}" in "${folder}"`, { run, folder, near }, didYouMean(near));
+
+// ── proof and verification ──────────────────────────────────────────────────────────────────────────────────────────
+
+export const proofFailed = (phase: string, changed: readonly string[], frozen: number) =>
+  make(
+    "check/proof",
+    `phase "${phase}": ${changed.length} of ${frozen} frozen tensors changed: ${firstOf(changed)}`,
+    { phase, changed, frozen },
+    "This must never happen. Do not use the weights; please report it with the run's folder.",
+  );
+
+export const verifyFailed = (violations: readonly string[], checked: number) =>
+  make("check/verify", `${violations.length} of ${checked} tensors that had to stay the same did not: ${firstOf(violations)}`, { violations, checked });
+
+export const nothingToVerify = (after: string) =>
+  make(
+    "usage/verify",
+    `"${after}" does not say which of its tensors were trained`,
+    { after },
+    'Name what must be unchanged: --frozen "GLOB". Models that `frostline train` exports say it themselves.',
+  );
+
+export const badMetadata = (key: string, problem: string) =>
+  make("model/metadata", `model metadata "${key}": ${problem}`, { key, problem }, "It was not written by `frostline train`, or was changed since.");
+
+function firstOf(names: readonly string[]): string {
+  return names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
+}
+
+// ── worker ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const workerEnded = (role: string, reason: string) =>
+  make(
+    "run/worker-ended",
+    `the ${role} worker ended before it had answered: ${reason}`,
+    { role, reason },
+    "A run that was going on can be taken up again from its last checkpoint: --resume RUN.",
+  );
+
+export const unforeseen = (cause: unknown) =>
+  make("run/unforeseen", `something failed that should not: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    stack: cause instanceof Error ? cause.stack : undefined,
+  });
+
+export const batchMixes = (output: string, difference: number) =>
+  make(
+    "model/batch-mixes",
+    `samples of a batch are not independent: "${output}" differs by ${difference.toPrecision(2)} from the result for each sample alone`,
+    { output, difference },
+    "Set batchSize to 1, or cut the model earlier with head.after.",
+  );
+
+export const diverged = (step: number, epoch: number, loss: number) =>
+  make(
+    "run/diverged",
+    `training diverged: the loss is ${loss} at step ${step} (epoch ${epoch})`,
+    { step, epoch },
+    "Lower optimizer.learningRate, or check the data's scale. The last checkpoint is kept.",
+  );

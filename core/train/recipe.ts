@@ -1,0 +1,211 @@
+// Reading recipes (`*.finetune.json`): text → checked settings, paths made absolute, phases completed. The keys themselves are
+// described in recipe-schema.ts.
+
+import { readFile } from "node:fs/promises";
+import { basename, dirname, isAbsolute, resolve } from "node:path";
+import * as errors from "../errors.js";
+import type { OptimizerInput, OptimizerSettings } from "../optim/define.js";
+import { completeOptimizer } from "../optim/index.js";
+import type { Schedule } from "../optim/schedules.js";
+import { problemsOf, RecipeText, type Problem } from "./recipe-problems.js";
+import {
+  optimizerKeys,
+  recipeJsonSchema,
+  recipeSchema,
+  type MetricName,
+  type OptimizerOverrides,
+  type PhaseSettings,
+  type Recipe,
+  type ScheduleOverrides,
+} from "./recipe-schema.js";
+
+export { recipeJsonSchema } from "./recipe-schema.js";
+export type {
+  ActivationName,
+  DataSettings,
+  HeadLayer,
+  HeadSettings,
+  LossSettings,
+  MetricName,
+  Recipe,
+  SplitSettings,
+  TransformStep,
+} from "./recipe-schema.js";
+export type { OptimizerSettings } from "../optim/define.js";
+export type ScheduleSettings = Schedule;
+
+/** A recipe with all paths absolute. */
+export interface ResolvedRecipe extends Omit<Recipe, "metrics"> {
+  /** Where the recipe itself lies. */
+  readonly path: string;
+  /** The recipe's folder: `.frostline` lies here. */
+  readonly folder: string;
+  readonly metrics: readonly MetricName[];
+}
+
+/** One stage of training, complete. */
+export interface Phase {
+  readonly name: string;
+  /** Undefined: the default plan, which depends on whether there is a head and on its name. */
+  readonly freeze: readonly string[] | undefined;
+  readonly stopGradient: readonly string[];
+  readonly batchNorm: "fixed" | "update";
+  readonly optimizer: OptimizerSettings;
+  readonly schedule: Schedule;
+  readonly epochs: number;
+  readonly batchSize: number;
+}
+
+/** Reads a recipe's file. @throws usage/recipe-file where it cannot be read; recipe/syntax and recipe/invalid as `parseRecipe`; recipe/output */
+export async function loadRecipe(path: string): Promise<ResolvedRecipe> {
+  const absolute = resolve(path);
+  let text: string;
+  try {
+    text = await readFile(absolute, "utf8");
+  } catch (cause) {
+    throw errors.recipeUnreadable(absolute, cause);
+  }
+  return resolveRecipe(parseRecipe(text, absolute), absolute);
+}
+
+/**
+ * Checks a recipe's text: JSON with comments and trailing commas. `path` only names it in messages.
+ * @throws recipe/syntax where it is not JSON; recipe/invalid with all problems in `data.problems`, each with line, column and key
+ */
+export function parseRecipe(text: string, path: string): Recipe {
+  const source = new RecipeText(text);
+  const name = basename(path);
+  if (source.syntaxErrors.length > 0) throw errors.recipeSyntax(name, source.syntaxErrors);
+  const parsed = recipeSchema.safeParse(source.value);
+  const found = parsed.success ? crossProblems(parsed.data) : problemsOf(parsed.error.issues, recipeJsonSchema(), source.value);
+  const problems = [...source.duplicates, ...found].map((problem) => source.locate(problem)).sort((a, b) => a.line - b.line || a.column - b.column);
+  if (problems.length > 0 || !parsed.success) throw errors.recipeInvalid(name, problems);
+  return parsed.data;
+}
+
+/** Makes paths absolute, relative to the recipe's folder. @throws recipe/output where the output would overwrite an input */
+export function resolveRecipe(recipe: Recipe, path: string): ResolvedRecipe {
+  const folder = dirname(resolve(path));
+  const absolute = (file: string): string => (isAbsolute(file) ? resolve(file) : resolve(folder, file));
+  const { output, ...rest } = recipe;
+  const resolved: ResolvedRecipe = {
+    ...rest,
+    path: resolve(path),
+    folder,
+    model: absolute(recipe.model),
+    data: { ...recipe.data, csv: absolute(recipe.data.csv) },
+    metrics: recipe.metrics ?? defaultMetrics[recipe.loss.type],
+    ...(output === undefined ? {} : { output: absolute(output) }),
+  };
+  for (const [key, file] of [["model", resolved.model], ["data.csv", resolved.data.csv], ["the recipe itself", resolved.path]] as const) // prettier-ignore
+    if (file === resolved.output) throw errors.outputIsInput(file, key);
+  return resolved;
+}
+
+const defaultMetrics = {
+  crossEntropy: ["accuracy", "confusionMatrix"],
+  meanSquaredError: ["meanAbsoluteError"],
+} as const satisfies Record<Recipe["loss"]["type"], readonly MetricName[]>;
+
+/** The phases of a recipe in order; one that is made of the recipe's own settings where it names none. */
+export function phasesOf(recipe: Pick<Recipe, "phases" | PhaseKey>): readonly Phase[] {
+  if (recipe.phases === undefined) return [completePhase(recipe, {}, "train")];
+  return recipe.phases.map((phase, i) => completePhase(recipe, phase, `phase ${i + 1}`));
+}
+
+type PhaseKey = "freeze" | "stopGradient" | "batchNorm" | "optimizer" | "schedule" | "epochs" | "batchSize";
+
+function completePhase(recipe: Pick<Recipe, PhaseKey>, phase: PhaseSettings, name: string): Phase {
+  return {
+    name: phase.name ?? name,
+    freeze: phase.freeze ?? recipe.freeze,
+    stopGradient: phase.stopGradient ?? recipe.stopGradient,
+    batchNorm: phase.batchNorm ?? recipe.batchNorm,
+    optimizer: completeOptimizer(typedOptimizer(mergeOptimizer(recipe.optimizer, phase.optimizer))),
+    schedule: completeSchedule(mergeSchedule(recipe.schedule, phase.schedule)),
+    epochs: phase.epochs ?? recipe.epochs,
+    batchSize: phase.batchSize ?? recipe.batchSize,
+  };
+}
+
+/**
+ * The recipe's optimizer with a phase's changes. Where the phase names another type, only the learning rate carries over: the other
+ * settings belong to the type that they were written for.
+ */
+function mergeOptimizer(base: OptimizerOverrides, phase: OptimizerOverrides = {}): OptimizerOverrides {
+  const type = base.type ?? "adamw";
+  if (phase.type === undefined || phase.type === type) return { ...base, ...phase };
+  return { ...(base.learningRate === undefined ? {} : { learningRate: base.learningRate }), ...phase };
+}
+
+function typedOptimizer(settings: OptimizerOverrides): OptimizerInput {
+  return { ...settings, type: settings.type ?? "adamw" };
+}
+
+/** As for optimizers: another type starts from its own defaults. */
+function mergeSchedule(base: ScheduleOverrides, phase: ScheduleOverrides = {}): ScheduleOverrides {
+  const type = base.type ?? "constant";
+  return phase.type === undefined || phase.type === type ? { ...base, ...phase } : phase;
+}
+
+function completeSchedule({ type = "constant", minimum = 0 }: ScheduleOverrides): Schedule {
+  return type === "constant" ? { type } : { type, minimum };
+}
+
+/** What is wrong between keys that are each fine by themselves. */
+function crossProblems(recipe: Recipe): readonly Problem[] {
+  const { phases = [] } = recipe;
+  return [
+    ...optimizerProblems(recipe.optimizer, recipe.optimizer, ["optimizer"]),
+    ...scheduleProblems(recipe.schedule, recipe.schedule, ["schedule"]),
+    ...phases.flatMap(({ optimizer = {}, schedule = {} }, i) => [
+      ...optimizerProblems(mergeOptimizer(recipe.optimizer, optimizer), optimizer, ["phases", i, "optimizer"]),
+      ...scheduleProblems(mergeSchedule(recipe.schedule, schedule), schedule, ["phases", i, "schedule"]),
+    ]),
+    ...lossProblems(recipe),
+  ];
+}
+
+/** `merged` is what applies, `written` what stands at `path`. */
+function optimizerProblems(merged: OptimizerOverrides, written: OptimizerOverrides, path: readonly (string | number)[]): readonly Problem[] {
+  const { type = "adamw" } = merged;
+  const common = ["type", "learningRate", "weightDecay"];
+  const known: readonly string[] = [...common, ...optimizerKeys[type]];
+  const foreign = Object.keys(written).filter((key) => !known.includes(key));
+  if (foreign.length > 0)
+    return foreign.map((key) => ({
+      path: [...path, key],
+      message: `"${key}" is no setting of ${type}`,
+      hint: `${type} has ${known.filter((k) => k !== "type").join(", ")}.`,
+      atKey: true,
+    }));
+  if (Object.keys(written).length === 0) return [];
+  try {
+    completeOptimizer(typedOptimizer(merged));
+    return [];
+  } catch (error) {
+    if (!(error instanceof errors.EngineError)) throw error;
+    const { setting, expected, got } = error.data;
+    return [{ path: [...path, String(setting)], message: `expected ${String(expected)}, got ${String(got)}` }];
+  }
+}
+
+function scheduleProblems(merged: ScheduleOverrides, written: ScheduleOverrides, path: readonly (string | number)[]): readonly Problem[] {
+  if ((merged.type ?? "constant") !== "constant" || written.minimum === undefined) return [];
+  return [{ path: [...path, "minimum"], message: '"minimum" is no setting of a constant schedule', hint: 'Add "type": "cosine".', atKey: true }];
+}
+
+function lossProblems({ loss, data, metrics = [] }: Recipe): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (loss.type === "crossEntropy" && typeof data.label !== "string" && data.label.length > 1)
+    problems.push({
+      path: ["data", "label"],
+      message: `crossEntropy takes one label column, got ${data.label.length}`,
+      hint: "Several numeric columns go with meanSquaredError.",
+    });
+  const allowed: readonly MetricName[] = defaultMetrics[loss.type];
+  for (const [i, metric] of metrics.entries())
+    if (!allowed.includes(metric))
+      problems.push({ path: ["metrics", i], message: `"${metric}" does not go with ${loss.type}`, hint: `${loss.type} has ${allowed.join(", ")}.` });
+  return problems;
+}
