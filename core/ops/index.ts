@@ -6,8 +6,7 @@ import { arithmetic } from "./arithmetic.js";
 
 /** The opset that rules speak and that trainable parts of a model are upgraded to. */
 export const internalOpset = 23;
-/** The oldest opset of ai.onnx that can be imported. */
-export const oldestOpset = 7;
+export { oldestOpset } from "../graph/opsets.js";
 
 const families: readonly (readonly OpDefinition[])[] = [arithmetic];
 
