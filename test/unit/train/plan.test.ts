@@ -135,7 +135,7 @@ describe("globs of a plan", () => {
   });
 
   it("matches exactly one name when everything is escaped", () => {
-    const names = fc.string({ unit: fc.constantFrom(..."ab./*?[]{},!\\()|+^$@:-_0\""), minLength: 1, maxLength: 12 });
+    const names = fc.string({ unit: fc.constantFrom(...'ab./*?[]{},!\\()|+^$@:-_0"'), minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(names, names, (name, other) => {
         const rule = name.replace(/[\\*?[\]{},!]/g, "\\$&");
