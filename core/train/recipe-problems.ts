@@ -38,7 +38,9 @@ export class RecipeText {
     const found: ParseError[] = [];
     this.#root = parseTree(this.#text, found, { allowTrailingComma: true });
     // Only the first: the reader stumbles on from there.
-    this.syntaxErrors = found.slice(0, 1).map(({ error, offset }) => ({ ...this.#place(offset), key: "", message: spell(printParseErrorCode(error)) }));
+    this.syntaxErrors = found
+      .slice(0, 1)
+      .map(({ error, offset }) => ({ ...this.#place(offset), key: "", message: spell(printParseErrorCode(error)) }));
     const duplicates: Problem[] = [];
     this.value = this.#root === undefined ? undefined : valueOf(this.#root, [], duplicates);
     this.duplicates = duplicates;
@@ -128,7 +130,9 @@ function describeIssue(issue: Issue, above: KeyPath, schema: SchemaNode, input: 
       const options = issue.values.map(String);
       const value = at(input, path);
       if (value === undefined) return [{ path, message: `missing: expected ${list(options)}` }];
-      return [{ path, message: `expected ${list(options)}, got ${got}`, hint: typeof value === "string" ? didYouMean(nearest(value, options)) : undefined }];
+      return [
+        { path, message: `expected ${list(options)}, got ${got}`, hint: typeof value === "string" ? didYouMean(nearest(value, options)) : undefined },
+      ];
     }
     case "invalid_union":
       return describeUnion(issue, path, schema, input);
@@ -160,8 +164,9 @@ function describeUnion(issue: UnionIssue, path: KeyPath, schema: SchemaNode, inp
     return [{ path, message: `expected ${list(options)}, got ${describeValue(value)}`, hint }];
   }
   const misfit = (branch: readonly Issue[]): number =>
-    branch.filter((i) => i.code === "unrecognized_keys" || (i.code === "invalid_type" && (i.path.length === 0 || at(value, i.path as KeyPath) === undefined)))
-      .length;
+    branch.filter(
+      (i) => i.code === "unrecognized_keys" || (i.code === "invalid_type" && (i.path.length === 0 || at(value, i.path as KeyPath) === undefined)),
+    ).length;
   const ranked = issue.errors.map((branch) => ({ branch, misfit: misfit(branch) })).sort((a, b) => a.misfit - b.misfit);
   const best = ranked.filter((r) => r.misfit === ranked[0].misfit);
   if (best.length === 1) return best[0].branch.flatMap((inner) => describeIssue(inner, path, schema, input));
@@ -211,5 +216,8 @@ function describeValue(value: unknown): string {
 }
 
 function at(value: unknown, path: KeyPath): unknown {
-  return path.reduce<unknown>((inner, key) => (inner !== null && typeof inner === "object" ? (inner as Record<string, unknown>)[key] : undefined), value);
+  return path.reduce<unknown>(
+    (inner, key) => (inner !== null && typeof inner === "object" ? (inner as Record<string, unknown>)[key] : undefined),
+    value,
+  );
 }

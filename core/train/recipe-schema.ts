@@ -100,7 +100,10 @@ const optimizerSchema = z.strictObject({
   momentum: z.number().min(0).exactOptional().describe("sgd: share of the last update that goes on; 0 by default"),
   nesterov: z.boolean().exactOptional().describe("sgd: Nesterov's momentum; false by default"),
   dampening: z.number().exactOptional().describe("sgd: what the momentum leaves out of each gradient; 0 by default"),
-  betas: z.tuple([decay, decay]).exactOptional().describe("adam, adamw: decay of the running mean of gradients and of squares; [0.9, 0.999] by default"),
+  betas: z
+    .tuple([decay, decay])
+    .exactOptional()
+    .describe("adam, adamw: decay of the running mean of gradients and of squares; [0.9, 0.999] by default"),
   epsilon: z.number().min(0).exactOptional().describe("adam, adamw: added to the denominator; 1e-8 by default"),
 });
 
@@ -148,7 +151,9 @@ export const recipeSchema = z.strictObject({
   metrics: z
     .array(z.enum(["accuracy", "confusionMatrix", "meanAbsoluteError"]))
     .exactOptional()
-    .describe("What is reported besides the loss; by default accuracy and confusionMatrix with crossEntropy, meanAbsoluteError with meanSquaredError"),
+    .describe(
+      "What is reported besides the loss; by default accuracy and confusionMatrix with crossEntropy, meanAbsoluteError with meanSquaredError",
+    ),
   optimizer: optimizerSchema.prefault({}).describe("The update rule, with PyTorch's definitions and defaults; AdamW by default"),
   schedule: scheduleSchema.prefault({}).describe("The learning rate over the steps of a phase"),
   batchSize: batchSize.default(32),
@@ -160,7 +165,9 @@ export const recipeSchema = z.strictObject({
   threads: count.exactOptional().describe("Threads of the runtime; by default all cores. Results are the same bits for the same number"),
   provider: text.exactOptional().describe("Execution provider of the runtime, or auto (the default)"),
   cache: z
-    .strictObject({ bytes: z.int().min(0).exactOptional().describe("Limit of `.frostline/cache` beside the recipe; least recently used files go first") })
+    .strictObject({
+      bytes: z.int().min(0).exactOptional().describe("Limit of `.frostline/cache` beside the recipe; least recently used files go first"),
+    })
     .exactOptional()
     .describe("Features of the frozen part that are kept between runs"),
 });

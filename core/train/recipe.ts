@@ -97,7 +97,12 @@ export function resolveRecipe(recipe: Recipe, path: string): ResolvedRecipe {
     metrics: recipe.metrics ?? defaultMetrics[recipe.loss.type],
     ...(output === undefined ? {} : { output: absolute(output) }),
   };
-  for (const [key, file] of [["model", resolved.model], ["data.csv", resolved.data.csv], ["the recipe itself", resolved.path]] as const) // prettier-ignore
+  for (const [key, file] of [
+    ["model", resolved.model],
+    ["data.csv", resolved.data.csv],
+    ["the recipe itself", resolved.path],
+  ] as const)
+    // prettier-ignore
     if (file === resolved.output) throw errors.outputIsInput(file, key);
   return resolved;
 }

@@ -1,0 +1,163 @@
+// What a training run is asked for and what it reports: the events that `frostline train --json` prints, one object a line, and that
+// the run's `events.jsonl` keeps. Plain data only: all of it crosses to other threads and processes.
+
+import type { BlockedReason, Mark } from "../autodiff/freeze.js";
+import type { ErrorCode } from "../errors.js";
+import type { ProofSummary } from "./proof.js";
+import type { SetMetrics } from "./state.js";
+
+/** A run to start, or to take up again. */
+export interface TrainRequest {
+  readonly recipePath: string;
+  /** The recipe's text where it is not (yet) what the file holds; paths in it are relative to `recipePath` all the same. */
+  readonly recipeText?: string;
+  /** Id or folder of a stopped run of this recipe that is to go on. */
+  readonly resume?: string;
+  /** Keep features of the frozen part on disk, and use those that are there (default true). */
+  readonly cache?: boolean;
+}
+
+/** Counts of elements by mark; `parameters` is the sum of `trainable`, `frozen` and `blocked`. */
+export interface MarkTotals {
+  readonly parameters: number;
+  readonly trainable: number;
+  readonly frozen: number;
+  readonly blocked: number;
+  readonly buffers: number;
+}
+
+/** A line of the freeze table: what one layer holds under one mark. */
+export interface PlanRow {
+  readonly layer: string;
+  readonly mark: Mark;
+  readonly reason?: BlockedReason;
+  readonly tensors: number;
+  readonly elements: number;
+}
+
+/** A phase is about to start. */
+export interface PlanEvent {
+  readonly event: "plan";
+  readonly run: string;
+  readonly phase: string;
+  /** Position of the phase, from 1, among `phases`. */
+  readonly index: number;
+  readonly phases: number;
+  readonly layers: readonly PlanRow[];
+  readonly totals: MarkTotals;
+  /** Value that the frozen prefix ends at, where there is one. */
+  readonly prefix?: string;
+  readonly samples: { readonly train: number; readonly validation: number; readonly test: number };
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  /** Steps of all phases together. */
+  readonly totalSteps: number;
+}
+
+/** Features of the frozen part are being computed or were found. */
+export interface CacheEvent {
+  readonly event: "cache";
+  readonly phase: string;
+  /** Samples whose features are there. */
+  readonly done: number;
+  readonly samples: number;
+  /** How many of them came from an earlier run. */
+  readonly reused: number;
+  /** Runs of the frozen prefix so far. */
+  readonly executions: number;
+}
+
+export interface StepEvent {
+  readonly event: "step";
+  readonly phase: string;
+  /** Steps since the run began, from 1. */
+  readonly step: number;
+  /** Epoch within the phase, from 1. */
+  readonly epoch: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly samplesPerSecond: number;
+}
+
+export interface EpochEvent {
+  readonly event: "epoch";
+  readonly phase: string;
+  /** Within the phase, from 1. */
+  readonly epoch: number;
+  readonly train: SetMetrics;
+  readonly validation?: SetMetrics;
+}
+
+export interface CheckpointEvent {
+  readonly event: "checkpoint";
+  readonly phase: string;
+  readonly step: number;
+  readonly path: string;
+}
+
+/** Something that the author should know and that does not end the run. */
+export interface WarningEvent {
+  readonly event: "warning";
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface ErrorEvent {
+  readonly event: "error";
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** Counts of test samples: `counts[actual][predicted]`. */
+export interface ConfusionMatrix {
+  readonly labels: readonly string[];
+  readonly counts: readonly (readonly number[])[];
+}
+
+/** The weights that a phase yielded, and how they do. */
+export interface PhaseMetrics {
+  readonly phase: string;
+  /** The epoch that was chosen, from 1. */
+  readonly epoch: number;
+  readonly validation?: SetMetrics;
+  readonly test?: SetMetrics;
+}
+
+export interface DoneEvent {
+  readonly event: "done";
+  readonly reason: "completed" | "stopped" | "earlyStop";
+  readonly metrics: {
+    /** Of the weights that are exported. */
+    readonly test?: SetMetrics;
+    readonly validation?: SetMetrics;
+    readonly phases: readonly PhaseMetrics[];
+    /** Phase whose weights are exported. */
+    readonly best?: string;
+  };
+  readonly confusionMatrix?: ConfusionMatrix;
+  readonly proof: ProofSummary;
+  /** Absolute path of the exported model; absent where nothing was exported. */
+  readonly output?: string;
+  /** Id of the run. */
+  readonly run: string;
+  /** The run's folder. */
+  readonly folder: string;
+  readonly seconds: number;
+}
+
+/** What a run reports while it goes on. It ends with `done`, or with an error that the caller turns into an `error` event. */
+export type TrainEvent = PlanEvent | CacheEvent | StepEvent | EpochEvent | CheckpointEvent | WarningEvent | ErrorEvent | DoneEvent;
+
+export type TrainResult = DoneEvent;
+
+/** How a run speaks to whoever started it. */
+export interface TrainHooks {
+  readonly emit: (event: TrainEvent) => void;
+  /** Asked between steps and between batches of the frozen part; true ends the run with a checkpoint. */
+  readonly stopRequested: () => boolean;
+}
+
+/** The signature of `train` in train.ts. @throws an EngineError; `done` has been emitted where it answers */
+export type Train = (request: TrainRequest, hooks: TrainHooks) => Promise<TrainResult>;
