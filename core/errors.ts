@@ -1,7 +1,9 @@
 // Every error the engine can report: its code, its data and its text, one factory each. The exit status of the command
 // line follows from the code's first segment (see `exitCodeOf`); nothing outside this file builds an `EngineError`.
 
+import { formatShape } from "./graph/dims.js";
 import { didYouMean } from "./graph/nearest.js";
+import type { Shape } from "./graph/types.js";
 
 /** Who has to act: `usage`/`recipe` the author of the command or recipe, `model`/`data` the files, `check`/`run` the run. */
 export type ErrorArea = "usage" | "recipe" | "model" | "data" | "check" | "run";
@@ -52,6 +54,11 @@ export function describeNode(node: { readonly opType: string; readonly name: str
 }
 
 type NodeLike = Parameters<typeof describeNode>[0];
+
+/** An error that was sent as data, as an error again. */
+export function revive(data: ErrorData): EngineError {
+  return new EngineError(data);
+}
 
 // ── graph ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -161,6 +168,17 @@ export const badTensor = (tensor: string, problem: string) =>
 export const untypedAttribute = (node: NodeLike, attribute: string) =>
   make("model/attribute-type", `${describeNode(node)}: attribute "${attribute}" has no type that is known`, { node: node.name, attribute });
 
+export const functionOpset = (name: string, node: NodeLike, domain: string, own: number, model: number) =>
+  make(
+    "model/function-opset",
+    `function "${name}" speaks opset ${own} of "${domain === "" ? "ai.onnx" : domain}", the model opset ${model}, and ${describeNode(node)} differs between them`,
+    { name, node: node.name, domain, own, model },
+    "Convert the model with its exporter to one opset for all its functions.",
+  );
+
+export const recursiveFunction = (name: string) =>
+  make("model/function-recursive", `function "${name}" calls itself`, { name }, "Export the model again; ONNX functions cannot be recursive.");
+
 export const duplicateName = (what: string, name: string, where: string) =>
   make("model/duplicate-name", `${where}: ${what} "${name}" is there twice`, { what, name, where });
 
@@ -230,6 +248,25 @@ export const batchBlocked = (op: string, node: string, reason: string, cut: stri
     `the model takes one sample at a time: ${op} "${node}": ${reason}`,
     { op, node, reason, cut },
     cut === undefined ? "Export the model with a dynamic batch." : `Up to "${cut}" samples stay apart: attach a head there ("head": { "after": "${cut}" }).`,
+  );
+
+export const noCut = () =>
+  make(
+    "recipe/no-cut",
+    "no place for a new head can be proposed in this model",
+    {},
+    'Name the value that it should read: "head": { "after": "…" }; `frostline inspect` lists the layers.',
+  );
+
+export const badCut = (value: string, problem: string) =>
+  make("recipe/cut", `a head cannot start from "${value}": ${problem}`, { value }, "Choose another value for head.after.");
+
+export const headLayer = (index: number, type: string, expected: string, got: Shape | undefined, hint?: string) =>
+  make(
+    "recipe/head-layer",
+    `head.layers[${index}] (${type}): expected ${expected}${got === undefined ? "" : `, got ${formatShape(got)}`}`,
+    { index, type, expected, got },
+    hint,
   );
 
 export const trainableQuantised = (name: string, dtype: string) =>
