@@ -269,6 +269,26 @@ export const headLayer = (index: number, type: string, expected: string, got: Sh
     hint,
   );
 
+export const lossOutput = (named: string | undefined, outputs: readonly string[]) =>
+  make(
+    "recipe/loss-output",
+    named === undefined
+      ? `the model has ${outputs.length} outputs (${outputs.map((o) => `"${o}"`).join(", ")}), and the recipe does not say which one the loss is taken of`
+      : `loss.output: the model has no output "${named}"; it has ${outputs.map((o) => `"${o}"`).join(", ")}`,
+    { named, outputs },
+    'Name one: "loss": { "output": "…" }.',
+  );
+
+export const unfitLoss = (problem: string, hint?: string) => make("recipe/loss", problem, {}, hint);
+
+export const lossShape = (output: string, expected: string, got: Shape | undefined) =>
+  make(
+    "recipe/loss",
+    `the loss on "${output}": expected ${expected}, got ${formatShape(got)}`,
+    { output, expected, got },
+    "Choose another output with loss.output, or attach a head that ends with a dense layer.",
+  );
+
 export const trainableQuantised = (name: string, dtype: string) =>
   make(
     "recipe/quantised",
@@ -474,4 +494,15 @@ export const diverged = (step: number, epoch: number, loss: number) =>
     `training diverged: the loss is ${loss} at step ${step} (epoch ${epoch})`,
     { step, epoch },
     "Lower optimizer.learningRate, or check the data's scale. The last checkpoint is kept.",
+  );
+
+export const badCheckpoint = (path: string) =>
+  make("run/checkpoint", `"${path}" is no checkpoint that this version can read`, { path }, "Start the run again from its recipe.");
+
+export const resumeMismatch = (path: string) =>
+  make(
+    "recipe/resume-mismatch",
+    `the checkpoint "${path}" belongs to another recipe, model or data file`,
+    { path },
+    "Resume with the recipe, model and data as they were, or start a new run.",
   );
