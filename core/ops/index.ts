@@ -3,12 +3,32 @@
 import type { Node } from "../graph/types.js";
 import type { OpDefinition } from "./define.js";
 import { arithmetic } from "./arithmetic.js";
+import { batchNormalizations } from "./batch-normalization.js";
+import { constants } from "./constants.js";
+import { indexing } from "./indexing.js";
+import { matrixProducts } from "./matmul.js";
+import { movement } from "./movement.js";
+import { normalizations } from "./normalization.js";
+import { shape } from "./shape.js";
+import { slicing } from "./slice.js";
+import { softmaxes } from "./softmax.js";
 
 /** The opset that rules speak and that trainable parts of a model are upgraded to. */
 export const internalOpset = 23;
 export { oldestOpset } from "../graph/opsets.js";
 
-const families: readonly (readonly OpDefinition[])[] = [arithmetic];
+const families: readonly (readonly OpDefinition[])[] = [
+  arithmetic,
+  constants,
+  shape,
+  movement,
+  slicing,
+  indexing,
+  matrixProducts,
+  softmaxes,
+  normalizations,
+  batchNormalizations,
+];
 
 const table: ReadonlyMap<string, OpDefinition> = new Map(families.flat().map((op) => [`${op.domain}::${op.type}`, op]));
 

@@ -2,23 +2,14 @@
 
 import type { InferNode } from "../graph/builder.js";
 import { isStatic, symbol } from "../graph/dims.js";
-import { bytesOf, numbersOf, size } from "../graph/tensor.js";
-import type { Dim, Graph, Node, Tensor, TensorType, ValueType } from "../graph/types.js";
+import type { Dim, Graph, Node, TensorType, ValueType } from "../graph/types.js";
 import type { Facts, Site } from "./define.js";
+import { factsOfTensor, longestFollowed } from "./facts.js";
 import { definitionOf } from "./index.js";
 
+export { factsOfTensor };
+
 const nothing: Facts = { type: undefined };
-
-/** Longest integer vector whose elements are followed. */
-const longestFollowed = 64;
-
-export function factsOfTensor(tensor: Tensor): Facts {
-  const type: TensorType = { kind: "tensor", dtype: tensor.dtype, shape: tensor.shape };
-  const followed = (tensor.dtype === "int64" || tensor.dtype === "int32") && tensor.shape.length <= 1 && size(tensor) <= longestFollowed;
-  return followed && bytesOf(tensor).length > 0
-    ? { type, ints: [...numbersOf(tensor)] }
-    : { type, ...(followed && size(tensor) === 0 ? { ints: [] } : {}) };
-}
 
 /** Facts of a declared type; `undefined` where it is not a dense tensor. Names of the file become symbols. */
 export function factsOfType(type: ValueType | undefined): Facts {

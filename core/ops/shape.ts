@@ -1,0 +1,242 @@
+// Operators that give the same elements, in the same order, another shape: Reshape, Flatten, Squeeze, Unsqueeze.
+
+import * as errors from "../errors.js";
+import { intAttribute, intsAttribute } from "../graph/attributes.js";
+import { divideExactly, expression, formatShape, isStatic, multiply, product, substitute, unknownDim } from "../graph/dims.js";
+import { tensorOf } from "../graph/tensor.js";
+import type { Dim, Node, Shape } from "../graph/types.js";
+import { range, resolveAxes, resolveAxis } from "./axes.js";
+import {
+  defineOp,
+  type BatchAxis,
+  type BatchSite,
+  type FoldRule,
+  type GradientRule,
+  type Site,
+  type Upgrade,
+  type UpgradeContext,
+} from "./define.js";
+import { tensorType } from "./rules.js";
+
+/** A small integer vector or scalar keeps its known elements. */
+export const foldSame: FoldRule = ({ inputs: [x] }) => [x.ints];
+
+/** A gradient in the shape of the input. */
+const gradReshaped: GradientRule = ({ b, inputs: [x], dOutputs }) => [() => b.reshapeLike(dOutputs[0], x)];
+
+// ── batch ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Where the samples lie after a change of shape that keeps the order of the elements: on the axis that starts at the same stride,
+ * if the batch divides its size.
+ */
+function batchReshaped(axis: BatchAxis, from: Shape | undefined, to: Shape | undefined, batch: Dim): BatchAxis | string {
+  if (from === undefined || to === undefined) return "the shapes before and after it are not known";
+  const before = product(from.slice(0, axis.axis));
+  const candidates = [axis.axis, ...range(to.length).filter((k) => k !== axis.axis)];
+  for (const k of candidates) {
+    if (k >= to.length || product(to.slice(0, k)) !== before) continue;
+    const inner = divideExactly(to[k], batch);
+    if (inner !== undefined) return { axis: k, inner };
+  }
+  return `bakes the batch size in: ${formatShape(from)} becomes ${formatShape(to)}`;
+}
+
+function batchOfReshaping(
+  axes: readonly (BatchAxis | undefined)[],
+  { inputs, outputs, batch }: BatchSite,
+): readonly (BatchAxis | undefined)[] | string {
+  if (axes[1] !== undefined) return "its shape depends on the samples";
+  if (axes[0] === undefined) return [undefined];
+  const found = batchReshaped(axes[0], inputs[0].type?.shape, outputs[0]?.type?.shape, batch);
+  return typeof found === "string" ? found : [found];
+}
+
+// ── Reshape ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The target with its 0 and −1 resolved; undefined where not even the rank is known. */
+function reshapedShape({ node, inputs }: Site): Shape | undefined {
+  const from = inputs[0].type?.shape;
+  const target = inputs[1]?.ints;
+  if (target === undefined) {
+    const rank = inputs[1]?.type?.shape?.[0];
+    return typeof rank === "number" ? range(rank).map(unknownDim) : undefined;
+  }
+  const copies = intAttribute(node, "allowzero", 0) === 0;
+  const at = target.indexOf(-1);
+  const out = target.map((d, i) => (d === 0 && copies ? (from === undefined ? unknownDim() : (from[i] ?? badTarget(node, from, target))) : d));
+  if (from === undefined) return out.map((d) => (d === -1 ? unknownDim() : d));
+  const all = product(from);
+  const rest = product(out.filter((_, i) => i !== at));
+  if (at >= 0) {
+    const inferred = divideExactly(all, rest);
+    if (inferred === undefined && typeof all === "number" && typeof rest === "number" && rest !== 0) badTarget(node, from, target);
+    out[at] = inferred ?? (rest === 0 ? 0 : expression(`${all}/${rest}`));
+  } else if (typeof all === "number" && typeof rest === "number" && all !== rest) badTarget(node, from, target);
+  return out;
+}
+
+function badTarget(node: Node, from: Shape, target: Shape): never {
+  throw errors.shapeMismatch(node, "a shape that holds the elements of", formatShape(from), formatShape(target));
+}
+
+/**
+ * The target of a Reshape that bakes the batch in, with that entry freed: 0 where it keeps its axis, else −1, for which another −1
+ * becomes the number that it stands for. Undefined where that cannot be told.
+ */
+function freedTarget(axis: BatchAxis, { node, inputs, batch }: BatchSite): readonly number[] | undefined {
+  const from = inputs[0].type?.shape;
+  const target = inputs[1].ints;
+  if (from === undefined || !isStatic(target)) return undefined;
+  const zeroCopies = intAttribute(node, "allowzero", 0) === 0;
+  const atOne = (d: Dim): Dim => substitute(d, new Map([[String(batch), 1]]));
+  // The sizes that the file meant, where the batch was 1.
+  const meant = reshapedShape({ node, inputs: [{ type: tensorType("float32", from.map(atOne)) }, inputs[1]], numbers: () => undefined });
+  if (meant === undefined) return undefined;
+  const before = atOne(product(from.slice(0, axis.axis)));
+  const stands = [axis.axis, ...range(target.length)].find((k) => target[k] > 0 && product(meant.slice(0, k)) === before);
+  if (stands === undefined) return undefined;
+  const freed = [...target];
+  if (zeroCopies && stands === axis.axis && from[stands] === multiply(batch, target[stands])) freed[stands] = 0;
+  else {
+    const other = target.indexOf(-1);
+    if (other >= 0) {
+      const number = meant[other];
+      if (typeof number !== "number") return undefined;
+      freed[other] = number;
+    }
+    freed[stands] = -1;
+  }
+  return freed;
+}
+
+function freeReshape(axis: BatchAxis, site: BatchSite, context: UpgradeContext): Node | undefined {
+  if (typeof batchOfReshaping([axis], site) !== "string") return undefined;
+  const target = freedTarget(axis, site);
+  if (target === undefined) return undefined;
+  const { node } = site;
+  return { ...node, inputs: [node.inputs[0], context.constant(tensorOf("int64", target))] };
+}
+
+const reshape = defineOp({
+  type: "Reshape",
+  since: 14,
+  attributes: { allowzero: "int" },
+  settings: [1],
+  infer: ([x], site) => [x === undefined ? undefined : tensorType(x.dtype, reshapedShape(site))],
+  fold: ({ inputs: [x, target] }) => [target.ints !== undefined && target.ints.length <= 1 ? x.ints : undefined],
+  grad: gradReshaped,
+  batch: batchOfReshaping,
+  freeBatch: freeReshape,
+  docs: "The same elements in another shape. https://onnx.ai/onnx/operators/onnx__Reshape.html",
+});
+
+const flatten = defineOp({
+  type: "Flatten",
+  since: 11,
+  attributes: { axis: "int" },
+  infer: ([x], { node }) => {
+    if (x?.shape === undefined) return [x && tensorType(x.dtype, [unknownDim(), unknownDim()])];
+    const given = intAttribute(node, "axis", 1);
+    const axis = given === x.shape.length ? given : resolveAxis(node, given, x.shape.length);
+    return [tensorType(x.dtype, [product(x.shape.slice(0, axis)), product(x.shape.slice(axis))])];
+  },
+  grad: gradReshaped,
+  batch: batchOfReshaping,
+  docs: "Axes before `axis` and from `axis` on, each merged into one. https://onnx.ai/onnx/operators/onnx__Flatten.html",
+});
+
+// ── Squeeze and Unsqueeze ───────────────────────────────────────────────────────────────────────────────────────────
+
+/** Opset 13 made the attribute `axes` an input. */
+const axesBecomeInput: Upgrade = {
+  to: 13,
+  rewrite: (node, { constant }) => {
+    const axes = intsAttribute(node, "axes");
+    if (axes === undefined) return [node];
+    const attributes = new Map([...node.attributes].filter(([name]) => name !== "axes"));
+    return [{ ...node, inputs: [node.inputs[0], constant(tensorOf("int64", axes))], attributes }];
+  },
+};
+
+/** Axes that a Squeeze removes, from the front; undefined where that depends on sizes at run time. */
+function squeezedAxes({ node, inputs, numbers }: Site): readonly number[] | undefined {
+  const shape = inputs[0].type?.shape;
+  if (shape === undefined) return undefined;
+  if (node.inputs[1] === undefined || node.inputs[1] === "") return isStatic(shape) ? range(shape.length).filter((i) => shape[i] === 1) : undefined;
+  const axes = numbers(1);
+  return axes && resolveAxes(node, axes, shape.length);
+}
+
+const squeeze = defineOp({
+  type: "Squeeze",
+  since: 13,
+  attributes: { axes: "ints" },
+  settings: [1],
+  infer: ([x], site) => {
+    if (x === undefined) return [undefined];
+    const axes = squeezedAxes(site);
+    const wrong = axes?.find((a) => typeof x.shape?.[a] === "number" && x.shape[a] !== 1);
+    if (wrong !== undefined) throw errors.shapeMismatch(site.node, `axis ${wrong} of size`, "1", formatShape(x.shape));
+    return [tensorType(x.dtype, axes && x.shape?.filter((_, i) => !axes.includes(i)))];
+  },
+  fold: foldSame,
+  grad: ({ b, node, inputs: [x, axes], dOutputs }) => [
+    () => {
+      const rank = x.type.shape?.length;
+      if (rank === undefined || !isStatic(axes?.ints)) return b.reshapeLike(dOutputs[0], x);
+      return b.unsqueeze(dOutputs[0], resolveAxes(node, axes.ints, rank));
+    },
+  ],
+  batch: (axes, site) => {
+    const removed = squeezedAxes(site);
+    const [axis] = axes;
+    if (axis === undefined) return "its axes depend on the samples";
+    if (removed === undefined) return "the axes that it removes are not known before it runs";
+    if (removed.includes(axis.axis)) return "removes the axis of the batch";
+    return [{ ...axis, axis: axis.axis - removed.filter((a) => a < axis.axis).length }];
+  },
+  upgrades: [axesBecomeInput],
+  docs: "Removes axes of size 1. https://onnx.ai/onnx/operators/onnx__Squeeze.html",
+});
+
+const unsqueeze = defineOp({
+  type: "Unsqueeze",
+  since: 13,
+  attributes: { axes: "ints" },
+  settings: [1],
+  infer: ([x], { node, numbers }) => {
+    const axes = numbers(1);
+    if (x?.shape === undefined || axes === undefined) return [x && tensorType(x.dtype, undefined)];
+    const rank = x.shape.length + axes.length;
+    const added = resolveAxes(node, axes, rank);
+    const rest = [...x.shape];
+    return [
+      tensorType(
+        x.dtype,
+        range(rank).map((i) => (added.includes(i) ? 1 : (rest.shift() as Dim))),
+      ),
+    ];
+  },
+  fold: ({ inputs: [x, axes] }) => [x.type?.shape?.length === 0 && axes?.ints?.length === 1 ? x.ints : undefined],
+  grad: ({ b, node, inputs: [x, axes], outputs: [y], dOutputs }) => [
+    () => {
+      const rank = y.type.shape?.length;
+      if (rank === undefined || !isStatic(axes.ints)) return b.reshapeLike(dOutputs[0], x);
+      return b.squeeze(dOutputs[0], resolveAxes(node, axes.ints, rank));
+    },
+  ],
+  batch: ([axis], { node, outputs, numbers }) => {
+    const axes = numbers(1);
+    const rank = outputs[0]?.type?.shape?.length;
+    if (axis === undefined) return "its axes depend on the samples";
+    if (axes === undefined || rank === undefined) return "the axes that it adds are not known before it runs";
+    const added = resolveAxes(node, axes, rank);
+    const kept = range(rank).filter((i) => !added.includes(i));
+    return [{ ...axis, axis: kept[axis.axis] }];
+  },
+  upgrades: [axesBecomeInput],
+  docs: "Adds axes of size 1. https://onnx.ai/onnx/operators/onnx__Unsqueeze.html",
+});
+
+export const shape = [reshape, flatten, squeeze, unsqueeze];
