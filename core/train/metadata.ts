@@ -60,9 +60,9 @@ export interface TrainingMetadata {
 /** `metadata` with the training's entries in place of all older ones. */
 export function withTrainingMetadata(metadata: ReadonlyMap<string, string>, training: TrainingMetadata): ReadonlyMap<string, string> {
   const result = new Map([...metadata].filter(([key]) => !metadataKeys.includes(key)));
-  for (const [name, { key, schema }] of Object.entries(entries)) {
+  for (const [name, { key }] of Object.entries(entries)) {
     const value = training[name as keyof TrainingMetadata];
-    if (value !== undefined) result.set(key, schema === undefined ? String(value) : JSON.stringify(value));
+    if (value !== undefined) result.set(key, typeof value === "string" ? value : JSON.stringify(value));
   }
   return result;
 }

@@ -68,7 +68,11 @@ export function parseRule(text: string): PlanRule {
  * so a rule that only matches buffers is no mistake, but decides nothing.
  * @throws recipe/freeze-rule for a rule that cannot be read; recipe/no-match for one that matches nothing; recipe/head-prefix
  */
-export function applyPlan(rules: readonly string[], parameters: readonly Parameter[], { headPrefix }: PlanOptions = {}): PlanResult {
+export function applyPlan(
+  rules: readonly string[],
+  parameters: readonly (Named & Pick<Parameter, "kind">)[],
+  { headPrefix }: PlanOptions = {},
+): PlanResult {
   const plan = rules.map(parseRule);
   for (const rule of plan) {
     if (headPrefix !== undefined && meansOtherHead(rule, headPrefix)) throw errors.headRenamed(rule.text, headPrefix);

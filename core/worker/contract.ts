@@ -1,0 +1,51 @@
+// Every message that crosses between the engine's worker and whoever started it, and the engine's errors on their way. The messages
+// are plain data: they cross to a thread (structured clone) and to a process (advanced serialisation) alike.
+
+import { NotificationType, RequestType, RequestType0, ResponseError } from "vscode-jsonrpc/node";
+import { EngineError, revive, unforeseen, type ErrorData } from "../errors.js";
+import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
+import type { InspectReport } from "../train/inspect.js";
+import type { VerifyReport } from "../train/verify.js";
+
+/** What a worker is for; each loads only what its role needs. */
+export const roles = ["inspect", "train"] as const;
+export type Role = (typeof roles)[number];
+
+export interface InspectRequest {
+  readonly model: string;
+  /** Freeze plan to mark the parameters with; none leaves everything trainable. */
+  readonly freeze: readonly string[];
+}
+
+export interface VerifyRequest {
+  readonly before: string;
+  readonly after: string;
+  /** Plan of what must be unchanged; left out: what the metadata of `after` says. */
+  readonly frozen?: readonly string[];
+}
+
+export const inspect = new RequestType<InspectRequest, InspectReport, ErrorData>("inspect");
+export const verify = new RequestType<VerifyRequest, VerifyReport, ErrorData>("verify");
+/** Runs to its end; reports on the way with `trainEvent`. One at a time. */
+export const train = new RequestType<TrainRequest, DoneEvent, ErrorData>("train");
+/** Asks the run that is going on to end between steps, with a checkpoint. */
+export const stop = new NotificationType<Record<string, never>>("stop");
+export const trainEvent = new NotificationType<TrainEvent>("trainEvent");
+/** The worker stops what is going on, answers, closes its port and ends by itself. It is never terminated. */
+export const shutdown = new RequestType0<null, ErrorData>("shutdown");
+
+/** JSON-RPC code of an answer whose `data` is an engine error. */
+const engineErrorCode = -32000;
+
+/** An error as an answer that can cross. */
+export function toResponseError(error: unknown): ResponseError<ErrorData> {
+  const data = (error instanceof EngineError ? error : unforeseen(error)).toJSON();
+  return new ResponseError(engineErrorCode, data.message, data);
+}
+
+/** The engine error that was sent. */
+export function fromResponseError(error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  if (error instanceof ResponseError && error.code === engineErrorCode) return revive(error.data as ErrorData);
+  return unforeseen(error);
+}
