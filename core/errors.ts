@@ -506,3 +506,39 @@ export const resumeMismatch = (path: string) =>
     { path },
     "Resume with the recipe, model and data as they were, or start a new run.",
   );
+
+export const modelInput = (wanted: string | undefined, names: readonly string[]) =>
+  make(
+    "recipe/input",
+    wanted === undefined
+      ? `the model has ${names.length} inputs (${names.map((n) => `"${n}"`).join(", ")}): data.input must name the one that samples are fed to`
+      : `data.input names "${wanted}", which is no input of the model`,
+    { wanted, names },
+    `The model's inputs: ${names.map((n) => `"${n}"`).join(", ")}.`,
+  );
+
+export const otherInputs = (input: string, others: readonly string[]) =>
+  make(
+    "recipe/input",
+    others.length === 0
+      ? `the output that is trained does not depend on a tensor input "${input}"`
+      : `samples are fed to "${input}", but the output that is trained also needs ${others.map((n) => `"${n}"`).join(", ")}`,
+    { input, others },
+    "Cut the model with head.after so that one tensor input is left, or export it with the other inputs as constants.",
+  );
+
+export const sampleShape = (input: string, expected: readonly (number | string)[] | undefined, got: readonly number[]) =>
+  make(
+    "recipe/sample-shape",
+    `samples do not fit the model's input "${input}": it takes [${(expected ?? []).join(", ")}] a sample, data.transform gives [${got.join(", ")}]`,
+    { input, expected, got },
+    "Add steps to data.transform: reshape, resize, pad or repeat.",
+  );
+
+export const targetColumns = (output: string, expected: readonly number[], got: number) =>
+  make(
+    "recipe/target-columns",
+    `meanSquaredError compares data.label with "${output}", which has [${expected.join(", ")}] a sample: got ${got} label column${got === 1 ? "" : "s"}`,
+    { output, expected, got },
+    "List one label column for each element of the output, in its order.",
+  );

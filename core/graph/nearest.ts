@@ -2,7 +2,7 @@
 
 /**
  * The candidates that a person most likely meant by `name`, nearest first: equal but for case, or within a third of the name's
- * length in edits (insert, delete, replace, swap neighbours), or holding it as a part. Ties keep the candidates' order.
+ * length in edits (insert, delete, replace, swap neighbours), or holding it as a part, or most of it. Ties keep the candidates' order.
  * Source: Damerau–Levenshtein distance, optimal string alignment form.
  */
 export function nearest(name: string, candidates: Iterable<string>, max = 3): readonly string[] {
@@ -13,7 +13,7 @@ export function nearest(name: string, candidates: Iterable<string>, max = 3): re
     const other = candidate.toLowerCase();
     const distance = editDistance(wanted, other, allowed);
     if (distance <= allowed) found.push({ candidate, cost: distance });
-    else if (wanted.length >= 3 && other.length >= 3 && (other.includes(wanted) || wanted.includes(other))) {
+    else if ((wanted.length >= 3 && other.includes(wanted)) || (other.length * 3 >= wanted.length * 2 && wanted.includes(other))) {
       found.push({ candidate, cost: allowed + 1 + Math.abs(other.length - wanted.length) });
     }
   }
