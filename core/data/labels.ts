@@ -1,0 +1,92 @@
+// What the label columns of a table mean to a loss: classes for cross-entropy, numbers for the mean squared error.
+
+import * as errors from "../errors.js";
+import { notANumber, parseDecimal, reportedRows, type Table } from "./table.js";
+
+export interface ClassLabels {
+  /** Class of each row. */
+  readonly indices: Int32Array;
+  /** Classes that the model's output has or, where that is not known, that the labels need. */
+  readonly classes: number;
+  /** Text of each class, where labels are not class indices already. */
+  readonly names?: readonly string[];
+}
+
+export interface NumericTargets {
+  /** [rows, columns] */
+  readonly values: Float32Array;
+  readonly columns: number;
+}
+
+/** `3`, and `3.0`, as tables that were floating-point once write it. */
+const wholeNumber = /^\+?\d+(?:\.0*)?$/;
+
+/**
+ * One column as classes. Whole numbers ≥ 0 are class indices as they stand. If any row holds something else, every different text is a class,
+ * in sorted order: by value where all are numbers, else by UTF-16 code units. `outputs` is the number of classes of the model's output.
+ * @throws data/rows for an index that the output does not have; data/classes where there are more named classes than outputs
+ */
+export function classLabels(table: Pick<Table, "path" | "labels" | "lines">, column: string, outputs?: number): ClassLabels {
+  const texts = columnOf(table, column);
+  if (texts.every((text) => wholeNumber.test(text))) return indexLabels(table, column, texts, outputs);
+  const different = [...new Set(texts)];
+  const numeric = different.every((text) => parseDecimal(text) !== undefined);
+  const names = different.sort((a, b) => (numeric ? Number(a) - Number(b) : 0) || (a < b ? -1 : 1));
+  if (outputs !== undefined && names.length > outputs) throw errors.tooManyClasses(table.path, column, names.length, outputs);
+  const positions = new Map(names.map((name, i) => [name, i]));
+  return { indices: Int32Array.from(texts, (text) => positions.get(text) as number), classes: outputs ?? names.length, names };
+}
+
+/** Columns as numbers, one row of targets per row of the table. @throws data/rows naming the cells that are no numbers */
+export function numericTargets(table: Pick<Table, "path" | "labels" | "lines">, columns: readonly string[]): NumericTargets {
+  const texts = columns.map((column) => columnOf(table, column));
+  const rows = table.lines.length;
+  const values = new Float32Array(rows * columns.length);
+  const bad = badRowList(table);
+  for (let row = 0; row < rows; row += 1) {
+    const cells = texts.map((column) => parseDecimal(column[row]));
+    const wrong = cells.indexOf(undefined);
+    if (wrong >= 0) bad.add(row, notANumber(columns[wrong], texts[wrong][row]));
+    else values.set(cells as number[], row * columns.length);
+  }
+  bad.refuse();
+  return { values, columns: columns.length };
+}
+
+function indexLabels(
+  table: Pick<Table, "path" | "labels" | "lines">,
+  column: string,
+  texts: readonly string[],
+  outputs: number | undefined,
+): ClassLabels {
+  const values = texts.map(Number);
+  const classes = outputs ?? values.reduce((most, value) => Math.max(most, value), 0) + 1;
+  const limit = Math.min(classes, 2 ** 31);
+  const bad = badRowList(table);
+  for (const [row, value] of values.entries()) {
+    if (value >= limit) bad.add(row, `column "${column}": expected a class from 0 to ${limit - 1}, got ${texts[row]}`);
+  }
+  bad.refuse();
+  return { indices: Int32Array.from(values), classes };
+}
+
+function columnOf({ path, labels }: Pick<Table, "path" | "labels">, column: string): readonly string[] {
+  const texts = labels.get(column);
+  if (texts === undefined) throw errors.unknownColumn(path, "data.label", column, [...labels.keys()]);
+  return texts;
+}
+
+/** Gathers problems of rows; the first few are spelt out. */
+function badRowList({ path, lines }: Pick<Table, "path" | "lines">): { add(row: number, problem: string): void; refuse(): void } {
+  const problems: string[] = [];
+  let count = 0;
+  return {
+    add(row, problem) {
+      count += 1;
+      if (problems.length < reportedRows) problems.push(`${path}:${lines[row]}: ${problem}`);
+    },
+    refuse() {
+      if (count > 0) throw errors.badRows(path, count, problems);
+    },
+  };
+}
