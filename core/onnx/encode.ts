@@ -97,20 +97,20 @@ function domainsOf(graph: Graph, found = new Set<string>()): ReadonlySet<string>
   return found;
 }
 
+/** Entries of the file, while they hold; a domain that stands there twice keeps both for as long as its version is what they come to. */
 function encodeOpsets(entries: readonly OpsetEntry[], opsets: ReadonlyMap<string, number>): OperatorSetIdProto[] {
-  const spelled = new Set(entries.filter((entry) => entry.spelled).map((entry) => entry.key));
-  const effective = new Map<string, number>();
-  for (const { key, value } of entries) effective.set(key, Math.max(value, effective.get(key) ?? value));
-  // A domain that stands there twice keeps both entries for as long as what they come to is the same.
-  const unchanged = new Map([...opsets].filter(([domain, version]) => effective.get(domain) === version));
-  const kept = entries.filter((entry, i) => unchanged.has(entry.key) || entries.findIndex((e) => e.key === entry.key) === i);
-  const merged = kept.flatMap((entry) => {
+  const stated = new Map<string, number>();
+  for (const { key, value } of entries) stated.set(key, Math.max(value, stated.get(key) ?? value));
+  const written = new Set<string>();
+  const kept = entries.flatMap((entry) => {
     const version = opsets.get(entry.key);
-    return version === undefined ? [] : [unchanged.has(entry.key) ? entry : { ...entry, value: version }];
+    if (version === undefined) return [];
+    if (version === stated.get(entry.key)) return [entry];
+    return written.has(entry.key) ? [] : written.add(entry.key) && [{ ...entry, value: version }];
   });
-  const added = [...opsets].filter(([domain]) => !effective.has(domain)).map(([key, value]) => ({ key, value, rest: undefined, spelled: false }));
-  return [...merged, ...added].map(({ key, value, rest }) =>
-    assemble(OperatorSetIdProtoSchema, rest, { domain: spell(key, spelled.has(key)), version: BigInt(value) }),
+  const added = [...opsets].filter(([domain]) => !stated.has(domain)).map(([key, value]) => ({ key, value, rest: undefined, spelled: false }));
+  return [...kept, ...added].map(({ key, value, rest, spelled }) =>
+    assemble(OperatorSetIdProtoSchema, rest, { domain: spell(key, spelled), version: BigInt(value) }),
   );
 }
 
