@@ -5,6 +5,7 @@ import type { OpDefinition } from "./define.js";
 import { arithmetic } from "./arithmetic.js";
 import { batchNormalizations } from "./batch-normalization.js";
 import { constants } from "./constants.js";
+import { convolutions } from "./conv.js";
 import { indexing } from "./indexing.js";
 import { matrixProducts } from "./matmul.js";
 import { movement } from "./movement.js";
@@ -28,6 +29,7 @@ const families: readonly (readonly OpDefinition[])[] = [
   softmaxes,
   normalizations,
   batchNormalizations,
+  convolutions,
 ];
 
 const table: ReadonlyMap<string, OpDefinition> = new Map(families.flat().map((op) => [`${op.domain}::${op.type}`, op]));
