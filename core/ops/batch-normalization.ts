@@ -1,11 +1,12 @@
-// BatchNormalization with its stored statistics. Statistics of the batch are composed by `passes/batch-norm.ts`.
+// BatchNormalization with its stored statistics, and the plain arithmetic that it becomes where its statistics are the batch's own.
 
+import * as errors from "../errors.js";
 import { attribute, floatAttribute, intAttribute } from "../graph/attributes.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import { tensorOf } from "../graph/tensor.js";
 import type { Node } from "../graph/types.js";
-import { batchOutside } from "./axes.js";
-import { buffer, defineOp, parameter, slots, type Upgrade, type UpgradeContext } from "./define.js";
+import { batchOutside, range } from "./axes.js";
+import { buffer, defineOp, type BatchStatistics, parameter, slots, type Upgrade, type UpgradeContext } from "./define.js";
 import { once, perChannel, sumPerChannel } from "./normalization.js";
 
 /** 1 / √(variance + ε), per channel. */
@@ -23,19 +24,49 @@ const perPixelForm: Upgrade = {
   },
 };
 
-function perPixel(node: Node, { constant, facts, fresh }: UpgradeContext): readonly Node[] {
-  const [x, scale, bias, mean, variance] = node.inputs;
-  const dtype = facts(x).type?.dtype ?? "float32";
+/** Adds a node and answers its output. */
+type Add = (opType: string, inputs: readonly string[], output?: string) => string;
+
+function adder(node: Node, { fresh }: UpgradeContext): { readonly nodes: readonly Node[]; readonly add: Add } {
   const nodes: Node[] = [];
-  const add = (opType: string, inputs: readonly string[], output = fresh(`${node.outputs[0]}_${opType.toLowerCase()}`)): string => {
+  const add: Add = (opType, inputs, output = fresh(`${node.outputs[0]}_${opType.toLowerCase()}`)) => {
     nodes.push({ name: output, opType, domain: "", inputs, outputs: [output], attributes: new Map() });
     return output;
   };
-  const epsilon = constant(tensorOf(dtype, [floatAttribute(node, "epsilon", 1e-5)], []));
-  const deviation = add("Sqrt", [add("Add", [variance, epsilon])]);
-  const unit = add("Div", [add("Sub", [x, mean]), deviation]);
+  return { nodes, add };
+}
+
+/** √(variance + ε) */
+function addDeviation(add: Add, variance: string, node: Node, { constant, facts }: UpgradeContext): string {
+  const dtype = facts(node.inputs[0]).type?.dtype ?? "float32";
+  return add("Sqrt", [add("Add", [variance, constant(tensorOf(dtype, [floatAttribute(node, "epsilon", 1e-5)], []))])]);
+}
+
+function perPixel(node: Node, context: UpgradeContext): readonly Node[] {
+  const [x, scale, bias, mean, variance] = node.inputs;
+  const { nodes, add } = adder(node, context);
+  const unit = add("Div", [add("Sub", [x, mean]), addDeviation(add, variance, node, context)]);
   add("Add", [add("Mul", [unit, scale]), bias], node.outputs[0]);
   return nodes;
+}
+
+/** Mean and population variance over everything but the channels, and the normalisation by them. */
+function withBatchStatistics(node: Node, context: UpgradeContext): BatchStatistics {
+  const [x, scale, bias, meanBuffer, varBuffer] = node.inputs;
+  const rank = context.facts(x).type?.shape?.length;
+  if (rank === undefined) throw errors.unknownRank(node, x);
+  const { nodes, add } = adder(node, context);
+  const vector = (values: readonly number[]): string => context.constant(tensorOf("int64", values));
+  const others = vector(range(rank).filter((axis) => axis !== 1));
+  const perChannelOf = (values: string): string => (rank === 2 ? values : add("Unsqueeze", [values, vector(range(rank - 2).map((i) => i + 1))]));
+  const mean = add("ReduceMean", [x, others]);
+  const centred = add("Sub", [x, mean]);
+  const variance = add("ReduceMean", [add("Mul", [centred, centred]), others]);
+  const unit = add("Div", [centred, addDeviation(add, variance, node, context)]);
+  add("Add", [add("Mul", [unit, perChannelOf(scale)]), perChannelOf(bias)], node.outputs[0]);
+  const batchMean = add("Squeeze", [mean, others]);
+  const batchVar = add("Squeeze", [variance, others]);
+  return { nodes, meanBuffer, varBuffer, batchMean, batchVar, momentum: floatAttribute(node, "momentum", 0.9) };
 }
 
 /** Before opset 14 the extra outputs said that the node trains; their attribute does since, and the saved statistics are gone. */
@@ -79,6 +110,8 @@ const batchNormalization = defineOp({
     if (intAttribute(site.node, "training_mode", 0) !== 0) return "computes statistics over the batch";
     return batchOutside(() => [1], "normalises")(axes.slice(0, 1), site);
   },
+  inTraining: "batchStatistics",
+  batchStatistics: withBatchStatistics,
   upgrades: [perPixelForm, trainingBecomesAttribute],
   docs: "Normalises channels by stored statistics. https://onnx.ai/onnx/operators/onnx__BatchNormalization.html",
 });

@@ -82,6 +82,18 @@ export interface UpgradeContext {
   facts(value: string): Facts;
 }
 
+/** A node that normalises with the batch's own statistics, composed of nodes through which gradients flow. */
+export interface BatchStatistics {
+  readonly nodes: readonly Node[];
+  /** Buffers that hold the running statistics; values [channels] of this batch that belong into them. */
+  readonly meanBuffer: string;
+  readonly varBuffer: string;
+  readonly batchMean: string;
+  readonly batchVar: string;
+  /** Share of the old value that stays. */
+  readonly momentum: number;
+}
+
 export interface OpDefinition {
   readonly type: string;
   /** `""` is ai.onnx. */
@@ -105,6 +117,10 @@ export interface OpDefinition {
   readonly upgrades: readonly Upgrade[];
   /** The output differs from run to run. */
   readonly random: boolean | ((node: Node) => boolean);
+  /** What a node does in training but not in inference: drop elements at random, or normalise with the batch's own statistics. */
+  readonly inTraining?: "dropout" | "batchStatistics";
+  /** The form that `inTraining: "batchStatistics"` announces. */
+  readonly batchStatistics?: (node: Node, context: UpgradeContext) => BatchStatistics;
   /** Value passes forward, gradient does not. */
   readonly stop: boolean;
   /** A tensor that reaches a parameter slot through this op's input 0 is that parameter itself (Identity, Transpose). */
