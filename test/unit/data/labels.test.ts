@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { classLabels, numericTargets } from "../../../core/data/labels.js";
+import type { EngineError } from "../../../core/errors.js";
+
+function tableOf(columns: Readonly<Record<string, readonly string[]>>): Parameters<typeof classLabels>[0] {
+  const rows = Object.values(columns)[0].length;
+  return { path: "t.csv", labels: new Map(Object.entries(columns)), lines: Uint32Array.from({ length: rows }, (_, i) => i + 2) };
+}
+
+const classesOf = (...labels: string[]): ReturnType<typeof classLabels> => classLabels(tableOf({ label: labels }), "label");
+
+function failure(run: () => unknown): { code: string; message: string } {
+  try {
+    run();
+  } catch (error) {
+    return { code: (error as EngineError).code, message: (error as EngineError).message };
+  }
+  return assert.fail("expected an error");
+}
+
+describe("class labels", () => {
+  it("are class indices as they stand where all are whole numbers", () => {
+    assert.deepEqual(classesOf("3", "0", "1.0", "+3"), { indices: Int32Array.of(3, 0, 1, 3), classes: 4 });
+    assert.equal(classLabels(tableOf({ label: ["0", "1"] }), "label", 10).classes, 10);
+  });
+
+  it("are texts in sorted order where any is something else", () => {
+    assert.deepEqual(classesOf("dog", "cat", "Dog", "cat"), { indices: Int32Array.of(2, 1, 0, 1), classes: 3, names: ["Dog", "cat", "dog"] });
+    assert.deepEqual(classesOf("1", "x", "0").names, ["0", "1", "x"]);
+  });
+
+  it("sort by value where all are numbers", () => {
+    assert.deepEqual(classesOf("10.5", "-1", "2").names, ["-1", "2", "10.5"]);
+    assert.deepEqual(classesOf("-1", "1", "-1").indices, Int32Array.of(0, 1, 0));
+  });
+
+  it("outside the output are refused with file, line, value and range", () => {
+    const table = tableOf({ label: ["0", "9", "10", "123456789012"] });
+    assert.deepEqual(
+      failure(() => classLabels(table, "label", 10)),
+      {
+        code: "data/rows",
+        message: [
+          "t.csv: 2 rows cannot be used",
+          '  t.csv:4: column "label": expected a class from 0 to 9, got 10',
+          '  t.csv:5: column "label": expected a class from 0 to 9, got 123456789012',
+        ].join("\n"),
+      },
+    );
+    assert.equal(failure(() => classLabels(table, "label")).code, "data/rows");
+  });
+
+  it("with more names than the output has classes are refused", () => {
+    assert.deepEqual(
+      failure(() => classLabels(tableOf({ label: ["a", "b", "c"] }), "label", 2)),
+      { code: "data/classes", message: 't.csv: column "label" holds 3 classes, the model\'s output has 2' },
+    );
+  });
+});
+
+describe("numeric targets", () => {
+  it("stand row by row, columns in the order of the request", () => {
+    const table = tableOf({ y: ["1", "-2.5"], z: ["3", "4e1"] });
+    assert.deepEqual(numericTargets(table, ["z", "y"]), { values: Float32Array.of(3, 1, 40, -2.5), columns: 2 });
+  });
+
+  it("that are no numbers are refused with file, line and column", () => {
+    const table = tableOf({ y: ["1", "x", "NaN"], z: ["1", "2", "3"] });
+    assert.deepEqual(
+      failure(() => numericTargets(table, ["y", "z"])),
+      {
+        code: "data/rows",
+        message: [
+          "t.csv: 2 rows cannot be used",
+          '  t.csv:3: column "y": expected a number, got "x"',
+          '  t.csv:4: column "y": expected a number, got "NaN"',
+        ].join("\n"),
+      },
+    );
+  });
+});
