@@ -95,12 +95,12 @@ async function countLines(path: string): Promise<number> {
 async function readRows(path: string, request: ColumnRequest, capacity: number): Promise<Table> {
   const hash = createHash("sha256");
   const file = createReadStream(path, { highWaterMark: 2 ** 18 });
-  let collector: Collector | undefined;
+  const rows: { collector?: Collector } = {};
   let line = 1;
   // Rows are taken as the parser finds them, not from its output, so that `line` is right when it stops at a broken one.
   const onRecord = (record: readonly string[]): undefined => {
-    if (collector === undefined) collector = collectRows(path, record, request, capacity);
-    else collector.add(record, line);
+    if (rows.collector === undefined) rows.collector = collectRows(path, record, request, capacity);
+    else rows.collector.add(record, line);
     line += 1;
     for (const field of record) if (field.includes("\n") || field.includes("\r")) line += field.match(/\r\n|\n|\r/g)?.length ?? 0;
   };
@@ -119,8 +119,8 @@ async function readRows(path: string, request: ColumnRequest, capacity: number):
     if (error instanceof CsvError) throw errors.malformedTable(path, line, brokenRow(error));
     throw error;
   }
-  if (collector === undefined) throw errors.emptyTable(path, "an empty file");
-  return (collector as Collector).finish(hash.digest("hex"));
+  if (rows.collector === undefined) throw errors.emptyTable(path, "an empty file");
+  return rows.collector.finish(hash.digest("hex"));
 }
 
 function brokenRow({ code, message }: CsvError): string {
