@@ -3,7 +3,7 @@
 // line. Arguments pick suites by name (`node test/run.mjs unit checks`).
 
 import { join } from "node:path";
-import { prepare, root } from "./support/prepare.mjs";
+import { build, install, root } from "./support/prepare.mjs";
 import { discoverSuites, runCheck, runSuite } from "./support/suites.mjs";
 
 /** @typedef {import("./support/suites.mjs").Result} Result */
@@ -40,16 +40,29 @@ function show({ name, passed, failed, skipped, seconds, output }) {
   console.log(`${mark} ${name.padEnd(12)} ${passed} passed, ${failed} failed${rest}`);
 }
 
+/** The bundles, as one check: the other suites run even where it fails. @returns {Promise<Result>} */
+async function runBuild() {
+  const started = performance.now();
+  const outcome = await build().then(
+    () => ({ passed: 1, failed: 0, output: "" }),
+    (error) => ({ passed: 0, failed: 1, output: String(error) }),
+  );
+  return { name: "build", ...outcome, skipped: 0, seconds: (performance.now() - started) / 1000 };
+}
+
 async function main() {
   /** @type {Result[]} */
   const results = [];
-  await prepare();
+  const add = (/** @type {Result} */ result) => {
+    results.push(result);
+    show(result);
+  };
+  install();
   const queue = await tasks(process.argv.slice(2));
+  add(await runBuild());
   const lane = async () => {
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
-      const result = await task.run();
-      results.push(result);
-      show(result);
+      add(await task.run());
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));

@@ -18,20 +18,25 @@ const inputs = ["core", "extension", "webpack.config.js", "tsconfig.json", "pack
 
 const oldestNode = [20, 19];
 
-/**
- * Installs and builds what is missing or stale.
- * @param {{ build?: boolean }} [options] `build: false` leaves the bundles as they are
- */
-export async function prepare({ build = true } = {}) {
+/** Installs and builds what is missing or stale. */
+export async function prepare() {
+  install();
+  await build();
+}
+
+/** Installs the lockfile's packages where they are missing or differ. */
+export function install() {
   refuseOldNode(process.versions.node);
-  if (!isInstalled(root)) {
-    console.log("Installing packages (npm ci) …");
-    npm(["ci"]);
-  }
-  if (build && !(await isBuilt())) {
-    console.log("Building …");
-    npm(["run", "--silent", "build"]);
-  }
+  if (isInstalled(root)) return;
+  console.log("Installing packages (npm ci) …");
+  npm(["ci"]);
+}
+
+/** Builds the bundles where one is missing or a source changed. */
+export async function build() {
+  if (await isBuilt()) return;
+  console.log("Building …");
+  npm(["run", "--silent", "build"]);
 }
 
 /** @param {string} version */
