@@ -98,27 +98,26 @@ interface BatchInputs {
 }
 
 function batchInputs(graph: Graph): BatchInputs {
-  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
-  const shapes = new Map(inputs.map(({ name, type }) => [name, type?.kind === "tensor" ? type.shape : undefined] as const));
+  const shapes = new Map(graph.inputs.map(({ name, type }) => [name, type?.kind === "tensor" ? type.shape : undefined] as const));
   const isOpen = (shape: Shape | undefined): boolean => shape?.[0] === 1 || typeof shape?.[0] === "string";
   const isNamed = (d: Dim | undefined): d is string => typeof d === "string" && !d.startsWith("?") && d !== "";
   const own = [...shapes.values()].filter(isOpen).map((shape) => shape?.[0]).find(isNamed); // prettier-ignore
   const taken = new Set([...shapes.values()].flatMap((shape) => shape ?? []));
   const name = own ?? ["batch", "batch_size", "samples"].find((n) => !taken.has(n)) ?? "frostline_batch";
   const types = new Map<string, { type: TensorType; axis: number }>();
-  for (const { name: input, type } of inputs) {
+  for (const { name: input, type } of graph.inputs) {
     const shape = shapes.get(input);
     const axis = isOpen(shape) ? 0 : (shape?.findIndex((d) => d === own) ?? -1);
     if (axis < 0 || type?.kind !== "tensor" || shape === undefined) continue;
     types.set(input, { type: { ...type, shape: shape.map((d, i) => (i === axis ? name : d)) }, axis });
   }
   const changes = [...types].some(([input, { axis }]) => typeof shapes.get(input)?.[axis] === "number");
-  const without = inputs.map((i) => i.name).filter((input) => !types.has(input));
+  const without = graph.inputs.map((i) => i.name).filter((input) => !types.has(input));
   return { name, symbol: symbol(name), declared: own !== undefined, types, without, changes };
 }
 
 function noBatch(graph: Graph): { readonly block: BatchBlock; readonly cut?: string } {
-  const [first] = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  const [first] = graph.inputs;
   return {
     block: { node: first?.name ?? "", op: "input", reason: "no input has an axis that could hold a batch: expected a first axis of size 1 or open" },
   };

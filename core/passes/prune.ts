@@ -5,7 +5,7 @@ import type { Graph, Node } from "../graph/types.js";
 import { validate } from "../graph/validate.js";
 
 export interface PruneOptions {
-  /** Keep inputs that nothing reads any more (default false). An input with a default value goes with its initializer. */
+  /** Keep inputs that nothing reads any more (default false). */
   readonly keepInputs?: boolean;
 }
 
@@ -28,7 +28,7 @@ export function prune(graph: Graph, outputs: readonly string[], { keepInputs = f
   const pruned: Graph = {
     ...graph,
     nodes,
-    inputs: graph.inputs.filter(({ name }) => needed.has(name) || (keepInputs && !graph.initializers.has(name))),
+    inputs: graph.inputs.filter(({ name }) => needed.has(name) || keepInputs),
     outputs: outputs.map((name) => listed.get(name) ?? { name, type: undefined }),
     initializers: keep(graph.initializers, needed),
     sparseInitializers: keep(graph.sparseInitializers, needed),

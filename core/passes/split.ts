@@ -36,7 +36,7 @@ export interface Split {
  */
 export function splitAtFrostLine(graph: Graph, options: SplitOptions): Split {
   const { targets = graph.outputs.map((o) => o.name), batch } = options;
-  const samples = sampleInputs(graph);
+  const samples = new Set(graph.inputs.map((i) => i.name));
   const clean = cleanValues(graph, samples, options);
   const crosses = (name: string): boolean => samples.has(name) || (clean.has(name) && isPerSample(name, batch));
   const needed = new Set(targets);
@@ -58,11 +58,6 @@ export function splitAtFrostLine(graph: Graph, options: SplitOptions): Split {
     boundary,
     suffix: suffixOf(graph, behind, boundary, targets, batch.facts),
   };
-}
-
-/** Inputs that hold samples: all but those with a default value (IR before 4 lists weights as inputs). */
-function sampleInputs(graph: Graph): ReadonlySet<string> {
-  return new Set(graph.inputs.map((i) => i.name).filter((name) => !graph.initializers.has(name)));
 }
 
 /** Values that depend on samples, and on nothing that training could change. */
@@ -106,12 +101,11 @@ function suffixOf(
   targets: readonly string[],
   facts: ReadonlyMap<string, Facts>,
 ): Graph {
-  const withDefaults = graph.inputs.filter(({ name }) => graph.initializers.has(name));
   const cut: Graph = {
     ...graph,
     name: `${graph.name}_suffix`,
     nodes: graph.nodes.filter((node) => behind.has(node)),
-    inputs: [...boundary.map((name) => infoOf(graph, name, facts)), ...withDefaults],
+    inputs: boundary.map((name) => infoOf(graph, name, facts)),
     outputs: targets.map((name) => infoOf(graph, name, facts)),
   };
   const pruned = prune(cut, targets);

@@ -136,7 +136,7 @@ function warningsOf(graph: Graph, trunk: Graph, headPrefix: string): readonly st
   const warnings: string[] = [];
   if (graph.outputs.length > 1)
     warnings.push(`The new head's output replaces the model's ${graph.outputs.length}: ${graph.outputs.map((o) => `"${o.name}"`).join(", ")}.`);
-  const lost = graph.inputs.filter((i) => !graph.initializers.has(i.name) && !trunk.inputs.some((kept) => kept.name === i.name));
+  const lost = graph.inputs.filter((i) => !trunk.inputs.some((kept) => kept.name === i.name));
   if (lost.length > 0)
     warnings.push(`The cut leaves no use for the ${lost.length === 1 ? "input" : "inputs"} ${lost.map((i) => `"${i.name}"`).join(", ")}.`);
   if (headPrefix !== "head") warnings.push(`The model has names under "head." itself, so the new head is called "${headPrefix}".`);
@@ -157,7 +157,7 @@ export function proposeCut(graph: Graph, batch: BatchAnalysis = analyseBatch(gra
 }
 
 function classifierInput(graph: Graph): string | undefined {
-  const inputs = graph.inputs.map((i) => i.name).filter((name) => !graph.initializers.has(name));
+  const inputs = graph.inputs.map((i) => i.name);
   const samples = descendants(graph, inputs);
   const makers = producers(graph);
   const weights = weightRanks(graph);
