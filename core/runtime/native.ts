@@ -75,7 +75,10 @@ class NativeProgram implements Program {
     this.#session = session;
   }
 
-  async run(feeds: Readonly<Record<string, HostTensor>>, into: Readonly<Record<string, HostTensor>> = {}): Promise<Readonly<Record<string, HostTensor>>> {
+  async run(
+    feeds: Readonly<Record<string, HostTensor>>,
+    into: Readonly<Record<string, HostTensor>> = {},
+  ): Promise<Readonly<Record<string, HostTensor>>> {
     const wrappedFeeds: Record<string, OrtTensor> = {};
     for (const [name, tensor] of Object.entries(feeds)) wrappedFeeds[name] = this.#wrap(tensor);
     const fetches: Record<string, OrtTensor | null> = {};

@@ -109,7 +109,7 @@ function countRecords(chunks: Description["chunks"]): number {
 }
 
 function writeAll(file: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.byteLength; ) done += writeSync(file, bytes, done, bytes.byteLength - done, position + done);
+  for (let done = 0; done < bytes.byteLength;) done += writeSync(file, bytes, done, bytes.byteLength - done, position + done);
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -20,21 +20,27 @@ export interface FeatureMaker {
   readonly values: readonly FeatureValue[];
   readonly batchSize: number;
   make(indices: readonly number[]): Promise<readonly HostTensor[]>;
+  /** Runs of the frozen prefix so far. */
+  executions(): number;
+  /** Frees what only making needs; called when everything is kept. */
+  release(): Promise<void>;
 }
 
-export interface FeatureCounts {
+export interface FeatureProgress {
+  /** Samples whose features are there. */
+  readonly done: number;
+  /** How many of them came from an earlier run. */
+  readonly reused: number;
   /** Runs of the frozen prefix. */
-  executions: number;
-  /** Samples whose features came from an earlier run. */
-  reused: number;
+  readonly executions: number;
 }
 
 export interface FeatureOptions {
   readonly samples: number;
-  readonly cache?: CachedFeatures | undefined;
+  readonly cache: CachedFeatures | undefined;
   /** Bytes of features that may stay in memory. */
   readonly memoryLimit: number;
-  readonly onProgress: (done: number) => void;
+  readonly onProgress: (progress: FeatureProgress) => void;
   readonly stopRequested: () => boolean;
   /** Called once if the cache turns out not to be writable. */
   readonly onCacheError: (cause: unknown) => void;
@@ -44,13 +50,13 @@ export interface FeatureOptions {
 const commitEvery = 16;
 
 export class FeatureStore {
-  readonly counts: FeatureCounts = { executions: 0, reused: 0 };
   readonly #maker: FeatureMaker;
   readonly #options: FeatureOptions;
   readonly #bytesPerValue: readonly number[];
   readonly #recordBytes: number;
   #memory: Uint8Array | undefined;
   #cache: CachedFeatures | undefined;
+  #progress: FeatureProgress = { done: 0, reused: 0, executions: 0 };
 
   constructor(maker: FeatureMaker, options: FeatureOptions) {
     this.#maker = maker;
@@ -64,6 +70,10 @@ export class FeatureStore {
     return this.#maker.values;
   }
 
+  get progress(): FeatureProgress {
+    return { ...this.#progress, executions: this.#maker.executions() };
+  }
+
   /** Computes what is not there yet, batch by batch in file order. Answers false where a stop came first. */
   async fill(): Promise<boolean> {
     const { samples, memoryLimit } = this.#options;
@@ -71,6 +81,7 @@ export class FeatureStore {
     if (total <= memoryLimit) this.#memory = new Uint8Array(total);
     else if (this.#cache === undefined) return true; // Nowhere to keep them: `gather` computes them again each time.
     let done = this.#takeCached();
+    this.#report(done, done);
     for (let batches = 1; done < samples; batches++) {
       if (this.#options.stopRequested()) {
         await this.#commit();
@@ -83,9 +94,10 @@ export class FeatureStore {
       done += indices.length;
       if (this.#memory === undefined && this.#cache === undefined) return true;
       if (batches % commitEvery === 0) await this.#commit();
-      this.#options.onProgress(done);
+      this.#report(done, this.#progress.reused);
     }
     await this.#commit();
+    await this.#maker.release();
     return true;
   }
 
@@ -118,19 +130,22 @@ export class FeatureStore {
     this.#memory = undefined;
   }
 
+  #report(done: number, reused: number): void {
+    this.#progress = { done, reused, executions: 0 };
+    this.#options.onProgress(this.progress);
+  }
+
   #takeCached(): number {
     const cache = this.#cache;
     if (cache === undefined) return 0;
     // Whole batches only, so that what follows is computed in the same batches as in a run without a cache.
     const whole = cache.count >= this.#options.samples ? this.#options.samples : cache.count - (cache.count % this.#maker.batchSize);
     if (this.#memory !== undefined && whole > 0) cache.read(0, this.#memory.subarray(0, whole * this.#recordBytes));
-    this.counts.reused += whole;
     return whole;
   }
 
   async #makeRecords(indices: readonly number[]): Promise<Uint8Array> {
     const tensors = await this.#maker.make(indices);
-    this.counts.executions += 1;
     const records = new Uint8Array(indices.length * this.#recordBytes);
     let offset = 0;
     for (const [v, { data }] of tensors.entries()) {

@@ -2,9 +2,10 @@
 // position, and the best weights of each phase. A checkpoint is this and nothing else.
 
 import type { Tensor } from "../graph/types.js";
+import { emptySum, type WeightedSum } from "../nn/metrics.js";
 import type { HostTensor } from "../runtime/executor.js";
 import { masterOf, tensorOfHost } from "../runtime/host-tensor.js";
-import type { SpanProof } from "./proof.js";
+import type { SpanProof, TensorHashes } from "./proof.js";
 
 export interface Master extends HostTensor {
   readonly data: Float32Array;
@@ -30,10 +31,9 @@ export interface Position {
 
 /** Sums over the batches of an epoch that is not finished yet. */
 export interface EpochSums {
-  loss: number;
-  samples: number;
-  correct: number;
-  absoluteError: number;
+  readonly loss: WeightedSum;
+  /** Correct predictions, or absolute errors. */
+  readonly score: WeightedSum;
 }
 
 /** Weights of one moment, by tensor name. */
@@ -71,12 +71,14 @@ export interface RunState {
   readonly best: (PhaseBest | undefined)[];
   readonly history: EpochRecord[];
   readonly proofs: SpanProof[];
+  /** Hashes of what is frozen in the span that is open, taken at its start. */
+  spanBefore?: TensorHashes;
   /** Names of tensors that some span has trained, in the order of their first training. */
   readonly trained: Set<string>;
 }
 
 export function emptySums(): EpochSums {
-  return { loss: 0, samples: 0, correct: 0, absoluteError: 0 };
+  return { loss: emptySum, score: emptySum };
 }
 
 export function initialState(): RunState {

@@ -1,0 +1,185 @@
+// Everything about a run that is settled before it starts: recipe, model with its head, data, split and phases, all checked together, so
+// that what is wrong is said before anything is computed.
+
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { classLabels, numericTargets } from "../data/labels.js";
+import type { SampleSource } from "../data/source.js";
+import { split, type Split } from "../data/split.js";
+import { readTable, tableSource } from "../data/table.js";
+import { compileTransform, type Transform } from "../data/transforms.js";
+import * as errors from "../errors.js";
+import { elementCount, isStatic } from "../graph/dims.js";
+import { inlineFunctions } from "../passes/inline-functions.js";
+import type { Graph, Model, TensorType } from "../graph/types.js";
+import { attachLoss, lossOutput } from "../nn/losses.js";
+import { readModel } from "../onnx/file.js";
+import { inferGraph } from "../ops/infer.js";
+import { analyseBatch, type BatchAnalysis } from "../passes/batch.js";
+import { prune } from "../passes/prune.js";
+import { upgradeOpset } from "../passes/upgrade-opset.js";
+import { buildPhaseGraph, markParameters, type PhaseContext, type SettledPhase } from "./phase-graph.js";
+import { assertTrainable, blockedRequests, defaultPlan } from "./plan.js";
+import { phasesOf, type ResolvedRecipe } from "./recipe.js";
+import { buildTraining } from "./step-program.js";
+import { attachHead, type Surgery } from "./surgery.js";
+import type { Targets } from "./targets.js";
+
+export interface Job {
+  readonly recipe: ResolvedRecipe;
+  /** Identifies recipe, model and data: a checkpoint of another job is refused. */
+  readonly id: string;
+  /** SHA-256 (hex) of the base model's file. */
+  readonly baseModel: string;
+  /** The base model with its head as it will be exported, but for its weights; its batch is free where it can be. */
+  readonly model: Model;
+  /** The part of it that the loss needs, with the sizes that the data settles. */
+  readonly graph: Graph;
+  /** The same for a batch of one, where the batch had to be freed. */
+  readonly single?: Graph;
+  readonly surgery?: Surgery;
+  readonly context: PhaseContext;
+  readonly batch: BatchAnalysis;
+  readonly phases: readonly SettledPhase[];
+  /** The model's input that samples are fed to, with the shape of one sample. */
+  readonly input: { readonly name: string; readonly type: TensorType; readonly sampleShape: readonly number[] };
+  readonly source: SampleSource;
+  readonly transform: Transform;
+  readonly targets: Targets;
+  readonly split: Split;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads and checks all that a recipe names.
+ * @throws recipe/…, model/…, data/… whatever is wrong with them
+ */
+export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
+  const base = await readModel(recipe.model);
+  const baseModel = createHash("sha256")
+    .update(await readFile(recipe.model))
+    .digest("hex");
+  const inlined: Model = { ...base, graph: inlineFunctions(base.graph) };
+  const surgery = recipe.head === undefined ? undefined : attachHead(inlined, { ...recipe.head, seed: recipe.seed });
+  const whole = surgery?.model ?? inlined;
+  const output = lossOutput(whole.graph, recipe.loss);
+  const phases = settlePhases(recipe, surgery?.headPrefix);
+  const table = await readTable(recipe.data.csv, { features: recipe.data.features, labels: [recipe.data.label].flat() });
+  const source = tableSource(table);
+  const transform = compileTransform(recipe.data.transform, source.sampleShape);
+  const needed = prune(whole.graph, [output]);
+  const input = chooseInput(whole.graph, needed, recipe.data.input, transform.outputShape);
+  const shaped = withSampleShape(needed, input);
+  const batch = analyseBatch(shaped);
+  if (!batch.free && phases.some((phase) => phase.batchSize > 1)) throw errors.batchBlocked(...blockOf(batch));
+  const graph = batch.free ? batch.graph : shaped;
+  const targets = readTargets(recipe, table, graph, output);
+  const context: PhaseContext = {
+    output,
+    loss: recipe.loss,
+    headPrefix: surgery?.headPrefix,
+    headDropout: new Set(surgery?.headDropout),
+    modelDropout: recipe.dropout === "active",
+  };
+  const job: Job = {
+    recipe,
+    id: identify(recipe, baseModel, table.sha256),
+    baseModel,
+    model: { ...whole, graph: freedWhereFree(whole.graph) },
+    graph,
+    ...(batch.free && wasFixed(whole.graph, input.name) ? { single: shaped } : {}),
+    ...(surgery === undefined ? {} : { surgery }),
+    context,
+    batch,
+    phases,
+    input,
+    source,
+    transform,
+    targets,
+    split: split(source.count, recipe.data.split, recipe.seed, targets.kind === "classes" ? targets.indices : undefined),
+    warnings: [...(surgery?.warnings ?? []), ...phases.flatMap((phase) => phaseWarnings(graph, phase, context))],
+  };
+  checkPhases(job);
+  return job;
+}
+
+function settlePhases(recipe: ResolvedRecipe, headPrefix: string | undefined): readonly SettledPhase[] {
+  return phasesOf(recipe).map((phase) => ({ ...phase, freeze: phase.freeze ?? defaultPlan(headPrefix) }));
+}
+
+/** Marks and differentiates every phase once, without running anything: a mistake in the last one is found before the first one runs. */
+function checkPhases(job: Job): void {
+  for (const phase of job.phases) {
+    const built = buildPhaseGraph(job.graph, phase, job.context, job.batch);
+    assertTrainable(built.marked);
+    buildTraining({ ...built, ...job.context, boundary: [] });
+  }
+}
+
+function phaseWarnings(graph: Graph, phase: SettledPhase, context: PhaseContext): readonly string[] {
+  const { plan, marked } = markParameters(graph, phase, context);
+  return blockedRequests(marked, plan).map(
+    ({ name, reason }) => `Phase "${phase.name}": "${name}" is asked to train, but every path from it to the loss is cut (${reason}).`,
+  );
+}
+
+/** The input that `data.input` names, or the only one; the transformed sample must fit it. @throws recipe/input; recipe/sample-shape */
+function chooseInput(whole: Graph, needed: Graph, wanted: string | undefined, sampleShape: readonly number[]): Job["input"] {
+  const namesOf = (graph: Graph): readonly string[] => graph.inputs.map((i) => i.name).filter((name) => !graph.initializers.has(name));
+  const [all, required] = [namesOf(whole), namesOf(needed)];
+  if (wanted === undefined ? all.length !== 1 : !all.includes(wanted)) throw errors.modelInput(wanted, all);
+  const name = wanted ?? all[0];
+  const others = required.filter((n) => n !== name);
+  if (others.length > 0 || !required.includes(name)) throw errors.otherInputs(name, others);
+  const type = needed.inputs.find((i) => i.name === name)?.type;
+  if (type?.kind !== "tensor") throw errors.otherInputs(name, []);
+  const { dtype, shape } = type;
+  const wants = shape?.slice(1);
+  const fits = wants === undefined || (wants.length === sampleShape.length && wants.every((d, i) => typeof d === "string" || d === sampleShape[i]));
+  if (!fits) throw errors.sampleShape(name, wants, sampleShape);
+  return { name, type: { kind: "tensor", dtype, ...(shape === undefined ? {} : { shape }) }, sampleShape };
+}
+
+/** The model that is exported takes batches too, wherever all of it can. */
+function freedWhereFree(graph: Graph): Graph {
+  const batch = analyseBatch(graph);
+  return batch.free ? batch.graph : graph;
+}
+
+/** The graph with the sizes that the data settles in place of open ones; the batch stays as it is. */
+function withSampleShape(graph: Graph, { name, type, sampleShape }: Job["input"]): Graph {
+  const shape = [type.shape?.[0] ?? "batch", ...sampleShape];
+  return { ...graph, inputs: graph.inputs.map((info) => (info.name === name ? { ...info, type: { ...type, shape } } : info)) };
+}
+
+function wasFixed(graph: Graph, input: string): boolean {
+  const type = graph.inputs.find((i) => i.name === input)?.type;
+  return type?.kind === "tensor" && typeof type.shape?.[0] === "number";
+}
+
+function blockOf({ blockedBy, proposedCut }: BatchAnalysis): Parameters<typeof errors.batchBlocked> {
+  return [blockedBy?.op ?? "", blockedBy?.node ?? "", blockedBy?.reason ?? "", proposedCut];
+}
+
+/** Labels in the form that the loss compares. @throws data/…; recipe/loss */
+function readTargets(recipe: ResolvedRecipe, table: Parameters<typeof classLabels>[0], graph: Graph, output: string): Targets {
+  const upgraded = upgradeOpset(graph);
+  const facts = inferGraph(upgraded);
+  attachLoss(upgraded, output, recipe.loss, facts);
+  const shape = facts.get(output)?.type?.shape;
+  const columns = [recipe.data.label].flat();
+  if (recipe.loss.type === "crossEntropy") {
+    const classes = shape?.[1];
+    return { kind: "classes", ...classLabels(table, columns[0], typeof classes === "number" ? classes : undefined) };
+  }
+  const wanted = shape?.slice(1);
+  if (isStatic(wanted) && elementCount(wanted) !== columns.length) throw errors.targetColumns(output, wanted, columns.length);
+  return { kind: "values", ...numericTargets(table, columns) };
+}
+
+function identify(recipe: ResolvedRecipe, baseModel: string, data: string): string {
+  const { output: _output, path: _path, folder: _folder, model: _model, ...decisive } = recipe;
+  return createHash("sha256")
+    .update(JSON.stringify([decisive, baseModel, data]))
+    .digest("hex");
+}

@@ -1,0 +1,54 @@
+// Opens a phase: builds its graphs from the weights that it starts from, computes or finds its features, and answers what the training loop
+// needs.
+
+import { tensorAttribute } from "../graph/attributes.js";
+import type { DType, Graph, Tensor } from "../graph/types.js";
+import { isConstantNode } from "../ops/index.js";
+import { overlay } from "../passes/weights.js";
+import { tensorOfHost } from "../runtime/host-tensor.js";
+import type { Job } from "./job.js";
+import { buildPhaseGraph, type PhaseGraph, type SettledPhase } from "./phase-graph.js";
+import { PhaseRuntime, type Weights } from "./phase-runtime.js";
+import { openFeatures, type FeatureContext } from "./prefix.js";
+import { tensorsOf, type Snapshot } from "./state.js";
+
+export interface OpenPhase {
+  readonly phase: SettledPhase;
+  readonly graph: PhaseGraph;
+  readonly runtime: PhaseRuntime;
+  /** Tensors of the snapshot that the phase starts from, in the model's own element types. */
+  readonly start: ReadonlyMap<string, Tensor>;
+  /** What must not move in this phase, by name: as the phase began, or as it is with the given weights. */
+  readonly frozen: (weights?: Weights) => readonly (readonly [string, Tensor])[];
+}
+
+/** Answers undefined where a stop came while features were computed. */
+export async function openPhase(job: Job, index: number, from: Snapshot, context: FeatureContext): Promise<OpenPhase | undefined> {
+  const phase = job.phases[index];
+  const start = tensorsOf(from, dtypesOf(job.graph));
+  const graph = buildPhaseGraph(overlay(job.graph, start), phase, job.context, job.batch);
+  const features = await openFeatures(job, phase.name, graph, context);
+  if (!(await features.fill())) {
+    features.close();
+    return undefined;
+  }
+  const plan = { ...graph, output: job.context.output, loss: job.context.loss, boundary: features.values };
+  const runtime = new PhaseRuntime(context.executor, plan, features, job.targets, job.recipe.seed);
+  return { phase, graph, runtime, start, frozen: (weights) => frozenTensors(graph, weights) };
+}
+
+function frozenTensors({ marked, trainable, movingStatistics }: PhaseGraph, weights: Weights | undefined): readonly (readonly [string, Tensor])[] {
+  const moving = new Set([...trainable, ...movingStatistics]);
+  return marked
+    .filter(({ name, nested }) => nested || !moving.has(name))
+    .map(({ name, path, nested, tensor, dtype }) => {
+      const master = nested ? undefined : weights?.get(name);
+      return [nested ? path : name, master === undefined ? tensor : tensorOfHost(master, dtype)] as const;
+    });
+}
+
+/** Element type of each tensor of a model by name. */
+export function dtypesOf(graph: Graph): (name: string) => DType {
+  const constants = new Map(graph.nodes.filter(isConstantNode).map((node) => [node.outputs[0], tensorAttribute(node, "value")]));
+  return (name) => (graph.initializers.get(name) ?? constants.get(name))?.dtype ?? "float32";
+}

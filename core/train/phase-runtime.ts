@@ -1,0 +1,108 @@
+// A phase ready to run: its features and its two programs (compiled per batch size on first use), fed with a run's weights.
+
+import { stream, uniform } from "../nn/random.js";
+import type { Executor, HostTensor } from "../runtime/executor.js";
+import { widened } from "../runtime/host-tensor.js";
+import type { FeatureStore } from "./features.js";
+import type { Master } from "./state.js";
+import { compileEvaluation, compileTraining, type EvaluationProgram, type MaskInput, type SuffixPlan, type TrainingProgram } from "./step-program.js";
+import { targetTensor, type Targets } from "./targets.js";
+
+/** What a run of either program answers. */
+export interface BatchResult {
+  /** Mean over the batch. */
+  readonly loss: number;
+  /** The model's output, [batch, …]. */
+  readonly prediction: HostTensor;
+}
+
+export interface TrainingResult extends BatchResult {
+  /** Gradient of the loss by trainable tensor, float32 in the tensor's shape. Overwritten by the next step. */
+  readonly gradients: ReadonlyMap<string, HostTensor & { readonly data: Float32Array }>;
+}
+
+/** The weights that a program is fed: masters of the trainable tensors, and running statistics that move. */
+export type Weights = ReadonlyMap<string, Master>;
+
+export class PhaseRuntime {
+  readonly features: FeatureStore;
+  readonly #executor: Executor;
+  readonly #plan: SuffixPlan;
+  readonly #targets: Targets;
+  readonly #seed: number;
+  readonly #training = new Map<number, TrainingProgram>();
+  readonly #evaluation = new Map<number, EvaluationProgram>();
+
+  constructor(executor: Executor, plan: SuffixPlan, features: FeatureStore, targets: Targets, seed: number) {
+    this.#executor = executor;
+    this.#plan = plan;
+    this.features = features;
+    this.#targets = targets;
+    this.#seed = seed;
+  }
+
+  /** Loss, prediction and gradients on the samples `rows`; `step` keys the dropout masks. Moves running statistics in `weights`. */
+  async train(rows: readonly number[], weights: Weights, step: number): Promise<TrainingResult> {
+    const compiled = await this.#trainingFor(rows.length);
+    for (const mask of compiled.masks) drawMask(mask, this.#seed, step);
+    const masks = Object.fromEntries(compiled.masks.map(({ input, tensor }) => [input, tensor]));
+    const outputs = await compiled.program.run({ ...(await this.#feeds(compiled, rows, weights)), ...masks }, compiled.into);
+    for (const { buffer, output, momentum } of compiled.statistics) mix(weights.get(buffer), outputs[output], momentum);
+    return { ...resultOf(compiled, outputs), gradients: compiled.gradients };
+  }
+
+  /** Loss and prediction on the samples `rows`, in inference form. */
+  async evaluate(rows: readonly number[], weights: Weights): Promise<BatchResult> {
+    let compiled = this.#evaluation.get(rows.length);
+    if (compiled === undefined) {
+      compiled = await compileEvaluation(this.#executor, this.#plan, rows.length);
+      this.#evaluation.set(rows.length, compiled);
+    }
+    return resultOf(compiled, await compiled.program.run(await this.#feeds(compiled, rows, weights)));
+  }
+
+  async close(): Promise<void> {
+    this.features.close();
+    for (const { program } of [...this.#training.values(), ...this.#evaluation.values()]) await program.dispose();
+    this.#training.clear();
+    this.#evaluation.clear();
+  }
+
+  async #trainingFor(batchSize: number): Promise<TrainingProgram> {
+    let compiled = this.#training.get(batchSize);
+    if (compiled === undefined) {
+      compiled = await compileTraining(this.#executor, this.#plan, batchSize);
+      this.#training.set(batchSize, compiled);
+    }
+    return compiled;
+  }
+
+  async #feeds({ target, inputs }: EvaluationProgram, rows: readonly number[], weights: Weights): Promise<Record<string, HostTensor>> {
+    const feeds: Record<string, HostTensor> = { [target.name]: targetTensor(this.#targets, rows, target) };
+    const features = await this.features.gather(rows);
+    this.features.values.forEach(({ name }, i) => {
+      if (inputs.has(name)) feeds[name] = widened(features[i]);
+    });
+    for (const [name, master] of weights) if (inputs.has(name)) feeds[name] = master;
+    return feeds;
+  }
+}
+
+function resultOf({ loss, prediction }: EvaluationProgram, outputs: Readonly<Record<string, HostTensor>>): BatchResult {
+  return { loss: Number(outputs[loss].data[0]), prediction: outputs[prediction] };
+}
+
+/** Running statistics move as ONNX defines it: old · momentum + new · (1 − momentum). */
+function mix(running: Master | undefined, batch: HostTensor, momentum: number): void {
+  if (running === undefined) return;
+  const fresh = batch.data as Float32Array;
+  for (let i = 0; i < fresh.length; i++) running.data[i] = running.data[i] * momentum + fresh[i] * (1 - momentum);
+}
+
+/** Inverted dropout: kept elements count 1 ÷ (1 − ratio). The draw depends on seed, step and layer only. */
+function drawMask({ value, ratio, tensor }: MaskInput, seed: number, step: number): void {
+  const random = stream(seed, `dropout ${value}`, step);
+  const { data } = tensor;
+  const kept = tensor.dtype === "bool" ? 1 : 1 / (1 - ratio);
+  for (let i = 0; i < data.length; i++) data[i] = uniform(random, i) >= ratio ? kept : 0;
+}

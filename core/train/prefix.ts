@@ -1,0 +1,152 @@
+// The frozen prefix at work: runs it on samples in batches of one fixed size, and opens the store that keeps what it gives.
+
+import { arch, cpus, totalmem } from "node:os";
+import * as errors from "../errors.js";
+import { elementCount, isStatic } from "../graph/dims.js";
+import { byteSize, tensorOf } from "../graph/tensor.js";
+import type { Graph, TensorType } from "../graph/types.js";
+import { encodeGraph } from "../onnx/encode.js";
+import { bindInputs } from "../passes/specialise.js";
+import { upgradeOpset } from "../passes/upgrade-opset.js";
+import { widenHalf } from "../passes/widen-half.js";
+import type { Executor, HostTensor, Program } from "../runtime/executor.js";
+import { hostTensorOf } from "../runtime/host-tensor.js";
+import type { TrainHooks } from "./events.js";
+import { CachedFeatures, cacheKey, defaultCacheLimit } from "./feature-cache.js";
+import { FeatureStore, type FeatureMaker, type FeatureValue } from "./features.js";
+import type { Job } from "./job.js";
+import type { PhaseGraph } from "./phase-graph.js";
+
+/** The prefix always runs on this many samples, padded where there are fewer, so that a warm cache and a cold one give the same bits. */
+const prefixBatch = 16;
+
+export interface FeatureContext {
+  readonly executor: Executor;
+  readonly hooks: TrainHooks;
+  /** Where features are kept between runs; undefined for nowhere. */
+  readonly cacheFolder?: string;
+}
+
+/** Compiled when it first runs: with a warm cache it never does. */
+class Prefix {
+  /** How often it ran. */
+  executions = 0;
+  readonly graph: Graph;
+  readonly #executor: Executor;
+  readonly #input: string;
+  #program: Program | undefined;
+
+  constructor(graph: Graph, job: Job, executor: Executor) {
+    const { name, type, sampleShape } = job.input;
+    this.graph = bindInputs(runnable(graph), new Map([[name, { ...type, shape: [prefixBatch, ...sampleShape] }]]));
+    this.#executor = executor;
+    this.#input = name;
+  }
+
+  async run(samples: HostTensor): Promise<Readonly<Record<string, HostTensor>>> {
+    this.#program ??= await this.#executor.compile(this.graph);
+    this.executions += 1;
+    return this.#program.run({ [this.#input]: samples });
+  }
+
+  async release(): Promise<void> {
+    await this.#program?.dispose();
+    this.#program = undefined;
+  }
+}
+
+/** The CPU kernels have no bfloat16: such a prefix runs in float32. */
+function runnable(graph: Graph): Graph {
+  const types = [...graph.initializers.values()].map((t) => t.dtype);
+  return types.includes("bfloat16") ? widenHalf(upgradeOpset(graph)) : graph;
+}
+
+/** The features of one phase: results of its prefix, or the transformed samples where nothing is frozen before what trains. */
+export async function openFeatures(
+  job: Job,
+  phase: string,
+  { prefix: frozen, boundary }: PhaseGraph,
+  context: FeatureContext,
+): Promise<FeatureStore> {
+  const prefix = frozen === undefined ? undefined : new Prefix(frozen, job, context.executor);
+  const maker: FeatureMaker = {
+    values: await featureValues(job, boundary, prefix),
+    batchSize: prefixBatch,
+    executions: () => prefix?.executions ?? 0,
+    make: async (indices) => {
+      const samples = await readSamples(job, indices, prefix === undefined ? indices.length : prefixBatch);
+      const made = { ...(await prefix?.run(samples)), [job.input.name]: samples };
+      return boundary.map((name) => made[name]);
+    },
+    release: async () => prefix?.release(),
+  };
+  const warn = (cause: unknown): void => {
+    const { code, message, hint } = errors.cacheUnusable(context.cacheFolder ?? "", cause);
+    context.hooks.emit({ event: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
+  };
+  const noCache = (cause: unknown): undefined => {
+    warn(cause);
+    return undefined;
+  };
+  return new FeatureStore(maker, {
+    samples: job.source.count,
+    cache: prefix === undefined ? undefined : await openCache(job, prefix.graph, maker, context).catch(noCache),
+    memoryLimit: Math.min(2e9, totalmem() / 4),
+    onProgress: (progress) => {
+      if (prefix !== undefined) context.hooks.emit({ event: "cache", phase, samples: job.source.count, ...progress });
+    },
+    stopRequested: context.hooks.stopRequested,
+    onCacheError: warn,
+  });
+}
+
+async function openCache(
+  job: Job,
+  prefix: Graph,
+  { values }: FeatureMaker,
+  { executor, cacheFolder }: FeatureContext,
+): Promise<CachedFeatures | undefined> {
+  if (cacheFolder === undefined) return undefined;
+  const recordBytes = values.reduce((sum, { dtype, shape }) => sum + byteSize(dtype, elementCount(shape)), 0);
+  const key = cacheKey([
+    encodeGraph(prefix),
+    JSON.stringify(values),
+    job.source.contentHash,
+    job.transform.description,
+    executor.description,
+    String(executor.threads),
+    `${arch()} ${cpus()[0]?.model ?? ""}`,
+  ]);
+  return CachedFeatures.open(cacheFolder, key, recordBytes, job.source.count * recordBytes, job.recipe.cache?.bytes ?? defaultCacheLimit);
+}
+
+/** Type and shape of one sample at each value of the frost line; found by running one sample where the shape rules do not tell. */
+async function featureValues(job: Job, boundary: readonly string[], prefix: Prefix | undefined): Promise<readonly FeatureValue[]> {
+  const outputs = new Map(prefix?.graph.outputs.map(({ name, type }) => [name, type as TensorType | undefined]));
+  const known = boundary.map((name) => {
+    if (name === job.input.name) return { name, dtype: job.input.type.dtype, shape: [1, ...job.input.sampleShape] };
+    const type = outputs.get(name);
+    const rest = type?.shape?.slice(1);
+    return type !== undefined && isStatic(rest) ? { name, dtype: type.dtype, shape: [1, ...rest] } : undefined;
+  });
+  if (known.every((value) => value !== undefined)) return known;
+  const made = await prefix?.run(await readSamples(job, [0], prefixBatch));
+  return boundary.map((name, i) => {
+    const tensor = made?.[name];
+    return known[i] ?? { name, dtype: tensor?.dtype ?? "float32", shape: [1, ...(tensor?.shape.slice(1) ?? [])] };
+  });
+}
+
+/** Transformed samples as the model's input takes them, [count, …]; what `indices` leaves open is zero. */
+export async function readSamples(job: Pick<Job, "source" | "transform" | "input">, indices: readonly number[], count: number): Promise<HostTensor> {
+  const { source, transform, input } = job;
+  const raw = new Float32Array(elementCount(source.sampleShape));
+  const size = elementCount(transform.outputShape);
+  const data = new Float32Array(count * size);
+  for (const [i, index] of indices.entries()) {
+    await source.read(index, raw, 0);
+    transform.apply(raw, data.subarray(i * size, (i + 1) * size));
+  }
+  const shape = [count, ...input.sampleShape];
+  return input.type.dtype === "float32" ? { dtype: "float32", shape, data } : hostTensorOf(tensorOf(input.type.dtype, data, shape));
+}

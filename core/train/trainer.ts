@@ -1,0 +1,206 @@
+// The training loop: phases, epochs, steps, validation, the choice of the best epoch, checkpoints and the proof of each span. It works on a
+// `RunState` alone, so that a run that was stopped goes on from a checkpoint as if it had never stopped.
+
+import { shuffled } from "../data/split.js";
+import * as errors from "../errors.js";
+import { createOptimizer } from "../optim/index.js";
+import type { Optimizer } from "../optim/define.js";
+import { learningRateAt } from "../optim/schedules.js";
+import type { Executor } from "../runtime/executor.js";
+import type { TrainHooks } from "./events.js";
+import { addBatch, evaluateRows, setMetrics } from "./evaluate.js";
+import type { Job } from "./job.js";
+import { openPhase, type OpenPhase } from "./open-phase.js";
+import type { SettledPhase } from "./phase-graph.js";
+import { changedTensors, hashTensors, type TensorHashes } from "./proof.js";
+import { emptySums, masterFor, restore, snapshotOf, type PhaseBest, type RunState, type SetMetrics, type Snapshot } from "./state.js";
+
+/** What the loop needs from whoever owns the run's folder. */
+export interface TrainerOptions {
+  readonly executor: Executor;
+  readonly hooks: TrainHooks;
+  /** Where features are kept between runs; undefined for nowhere. */
+  readonly cacheFolder?: string;
+  /** Writes a checkpoint of the state as it is. */
+  readonly checkpoint: (phase: SettledPhase) => Promise<void>;
+  readonly onPhase: (phase: OpenPhase, index: number) => Promise<void>;
+}
+
+/** Milliseconds between two checkpoints within a phase. */
+const checkpointEvery = 10_000;
+
+export type Ending = "completed" | "stopped";
+
+export class Trainer {
+  readonly #job: Job;
+  readonly #state: RunState;
+  readonly #options: TrainerOptions;
+  readonly #open = new Map<number, OpenPhase>();
+  #lastCheckpoint = performance.now();
+
+  constructor(job: Job, state: RunState, options: TrainerOptions) {
+    this.#job = job;
+    this.#state = state;
+    this.#options = options;
+  }
+
+  /** Trains what is left of the run. @throws run/diverged; check/proof */
+  async run(): Promise<Ending> {
+    const { phases } = this.#job;
+    const { position } = this.#state;
+    while (position.phase < phases.length) {
+      const opened = await this.#openPhase(position.phase);
+      if (opened === undefined) return this.#stop(phases[position.phase]);
+      await this.#options.onPhase(opened, position.phase);
+      if ((await this.#trainPhase(opened)) === "stopped") return this.#stop(phases[position.phase]);
+      this.#closeSpan(opened);
+      Object.assign(position, { phase: position.phase + 1, epoch: 0, batch: 0 });
+      await this.#options.checkpoint(opened.phase);
+    }
+    return "completed";
+  }
+
+  /** Metrics of a phase's chosen weights on held-out rows. */
+  async test(index: number, rows: Uint32Array): Promise<Awaited<ReturnType<typeof evaluateRows>>> {
+    const opened = await this.#openPhase(index);
+    const best = this.#state.best[index];
+    if (opened === undefined || best === undefined) throw errors.stoppedEarly();
+    return evaluateRows(opened.runtime, this.#job.targets, rows, opened.phase.batchSize, best.weights);
+  }
+
+  async close(): Promise<void> {
+    for (const { runtime } of this.#open.values()) await runtime.close();
+    this.#open.clear();
+  }
+
+  /** The phase compiled for the weights that it starts from; undefined where a stop came while its features were computed. */
+  async #openPhase(index: number): Promise<OpenPhase | undefined> {
+    const known = this.#open.get(index);
+    if (known !== undefined) return known;
+    const opened = await openPhase(this.#job, index, startWeights(this.#state, index), this.#options);
+    if (opened !== undefined) this.#open.set(index, opened);
+    return opened;
+  }
+
+  async #trainPhase(opened: OpenPhase): Promise<Ending> {
+    const { phase, graph } = opened;
+    const { position, trained } = this.#state;
+    this.#beginPhase(opened);
+    const optimizer = createOptimizer(phase.optimizer);
+    for (const name of [...graph.trainable, ...graph.movingStatistics]) trained.add(name);
+    while (position.epoch < phase.epochs) {
+      if ((await this.#trainEpoch(opened, optimizer)) === "stopped") return "stopped";
+      await this.#finishEpoch(opened);
+      Object.assign(position, { epoch: position.epoch + 1, batch: 0, totalEpochs: position.totalEpochs + 1 });
+      this.#state.sums = emptySums();
+      if (position.epoch < phase.epochs && performance.now() - this.#lastCheckpoint > checkpointEvery) await this.#checkpoint(phase);
+    }
+    const best = this.#state.best[position.phase];
+    if (best !== undefined) restore(this.#state, best.weights);
+    return "completed";
+  }
+
+  /** Masters for what trains, no optimizer state for what does not, and the hashes of what must not move. */
+  #beginPhase({ graph, phase, frozen, start }: OpenPhase): void {
+    const state = this.#state;
+    const { position } = state;
+    if (position.epoch > 0 || position.batch > 0) return;
+    if (position.phase > 0 && this.#job.phases[position.phase - 1].optimizer.type !== phase.optimizer.type) state.optimizer.clear();
+    const moving = new Set([...graph.trainable, ...graph.movingStatistics]);
+    for (const { name, tensor } of graph.marked) if (moving.has(name)) masterFor(state, name, start.get(name) ?? tensor);
+    for (const name of [...state.optimizer.keys()]) if (!moving.has(name)) state.optimizer.delete(name);
+    state.spanBefore = hashTensors(frozen());
+  }
+
+  async #trainEpoch({ phase, graph, runtime }: OpenPhase, optimizer: Optimizer): Promise<Ending> {
+    const { recipe, split, targets } = this.#job;
+    const state = this.#state;
+    const { position } = state;
+    const order = recipe.shuffle ? shuffled(split.train, recipe.seed, position.totalEpochs) : split.train;
+    const perEpoch = Math.ceil(order.length / phase.batchSize);
+    const started = performance.now();
+    let seen = 0;
+    while (position.batch < perEpoch) {
+      if (this.#options.hooks.stopRequested()) return "stopped";
+      const rows = [...order.subarray(position.batch * phase.batchSize, (position.batch + 1) * phase.batchSize)];
+      const inPhase = position.epoch * perEpoch + position.batch;
+      const learningRate = learningRateAt(phase.schedule, phase.optimizer.learningRate, inPhase, phase.epochs * perEpoch);
+      const result = await runtime.train(rows, state.weights, position.step);
+      if (!Number.isFinite(result.loss)) throw errors.diverged(position.step + 1, position.epoch + 1, result.loss);
+      for (const name of graph.trainable) this.#update(name, result.gradients.get(name)?.data, optimizer, learningRate);
+      state.sums = addBatch(state.sums, targets, rows, result);
+      position.batch += 1;
+      position.step += 1;
+      seen += rows.length;
+      this.#options.hooks.emit({
+        event: "step",
+        phase: phase.name,
+        step: position.step,
+        epoch: position.epoch + 1,
+        loss: result.loss,
+        learningRate,
+        samplesPerSecond: (seen * 1000) / (performance.now() - started),
+      });
+      // The runtime blocks this thread; messages such as a stop are read here.
+      await new Promise(setImmediate);
+    }
+    return "completed";
+  }
+
+  #update(name: string, gradient: Float32Array | undefined, optimizer: Optimizer, learningRate: number): void {
+    const { weights, optimizer: states } = this.#state;
+    const master = weights.get(name);
+    if (master === undefined || gradient === undefined) return;
+    let own = states.get(name);
+    if (own === undefined) {
+      own = { step: 0, slots: optimizer.initialState(master.data.length) };
+      states.set(name, own);
+    }
+    own.step += 1;
+    optimizer.step(master.data, gradient, own.slots, { learningRate, step: own.step });
+  }
+
+  async #finishEpoch({ phase, runtime }: OpenPhase): Promise<void> {
+    const { split, targets } = this.#job;
+    const { position, sums, weights, best, history } = this.#state;
+    const train = setMetrics(sums, targets);
+    const held = split.validation.length === 0 ? undefined : await evaluateRows(runtime, targets, split.validation, phase.batchSize, weights);
+    const validation: SetMetrics | undefined = held?.metrics;
+    const known = best[position.phase];
+    if (isBetter(validation?.loss, known)) best[position.phase] = { epoch: position.epoch, loss: validation?.loss, weights: snapshotOf(this.#state) };
+    const record = { phase: phase.name, epoch: position.epoch + 1, train, ...(validation === undefined ? {} : { validation }) };
+    history.push(record);
+    this.#options.hooks.emit({ event: "epoch", ...record });
+  }
+
+  /** Compares what was frozen with what it was when the span began. @throws check/proof */
+  #closeSpan({ phase, frozen }: OpenPhase): void {
+    const state = this.#state;
+    const before: TensorHashes = state.spanBefore ?? {};
+    const from = state.proofs.at(-1)?.steps[1] ?? 0;
+    const changed = changedTensors(before, hashTensors(frozen(state.weights)));
+    state.proofs.push({ phase: phase.name, steps: [from, state.position.step], before, changed, readBack: false });
+    delete state.spanBefore;
+    if (changed.length > 0) throw errors.proofFailed(phase.name, changed);
+  }
+
+  async #stop(phase: SettledPhase): Promise<Ending> {
+    await this.#checkpoint(phase);
+    return "stopped";
+  }
+
+  async #checkpoint(phase: SettledPhase): Promise<void> {
+    await this.#options.checkpoint(phase);
+    this.#lastCheckpoint = performance.now();
+  }
+}
+
+/** The weights that a phase starts from: what the phase before it yielded. */
+function startWeights({ best }: RunState, index: number): Snapshot {
+  return index === 0 ? new Map() : (best[index - 1]?.weights ?? new Map());
+}
+
+/** Lower validation loss wins, the earlier epoch on a tie; without validation the latest epoch does. */
+function isBetter(loss: number | undefined, known: PhaseBest | undefined): boolean {
+  return loss === undefined || known?.loss === undefined || loss < known.loss;
+}
