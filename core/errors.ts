@@ -308,12 +308,14 @@ export const badOptimizer = (setting: string, expected: string, got: number) =>
 export const noDataFile = (path: string, near: readonly string[]) =>
   make("data/no-file", `data file "${path}" does not exist`, { path, near }, didYouMean(near));
 
-export const unreadableData = (path: string, reason: string) => make("data/unreadable", `data file "${path}" cannot be read: ${reason}`, { path, reason });
+export const unreadableData = (path: string, reason: string) =>
+  make("data/unreadable", `data file "${path}" cannot be read: ${reason}`, { path, reason });
 
 export const malformedTable = (path: string, line: number, problem: string) =>
   make("data/table", `${path}:${line}: ${problem}`, { path, line, problem });
 
-export const emptyTable = (path: string, what: string) => make("data/empty", `${path}: expected a header and at least one row, got ${what}`, { path });
+export const emptyTable = (path: string, what: string) =>
+  make("data/empty", `${path}: expected a header and at least one row, got ${what}`, { path });
 
 /** Rows that cannot be used, the first few in words (`digits.csv:12: column "p3": …`). */
 export const badRows = (path: string, count: number, problems: readonly string[]) =>
@@ -439,14 +441,6 @@ export const unknownRun = (run: string, folder: string, near: readonly string[])
 
 // ── proof and verification ──────────────────────────────────────────────────────────────────────────────────────────
 
-export const proofFailed = (phase: string, changed: readonly string[], frozen: number) =>
-  make(
-    "check/proof",
-    `phase "${phase}": ${changed.length} of ${frozen} frozen tensors changed: ${firstOf(changed)}`,
-    { phase, changed, frozen },
-    "This must never happen. Do not use the weights; please report it with the run's folder.",
-  );
-
 export const verifyFailed = (violations: readonly string[], checked: number) =>
   make("check/verify", `${violations.length} of ${checked} tensors that had to stay the same did not: ${firstOf(violations)}`, { violations, checked });
 
@@ -542,3 +536,21 @@ export const targetColumns = (output: string, expected: readonly number[], got: 
     { output, expected, got },
     "List one label column for each element of the output, in its order.",
   );
+
+export const cacheUnusable = (folder: string, cause: unknown) =>
+  make(
+    "run/cache",
+    `features cannot be kept in "${folder}": ${fileReason(cause)}`,
+    { folder },
+    "The run goes on without; later runs compute the frozen part again.",
+  );
+
+export const proofFailed = (phase: string, changed: readonly string[]) =>
+  make(
+    "check/proof",
+    `${changed.length} frozen tensor${changed.length === 1 ? "" : "s"} changed in phase "${phase}": ${changed.slice(0, 5).map((n) => `"${n}"`).join(", ")}${changed.length > 5 ? ", …" : ""}`,
+    { phase, changed },
+    "Nothing was exported. Frozen tensors never change by design: please report this with the run's folder.",
+  );
+
+export const stoppedEarly = () => make("run/stopped", "the run was stopped before its weights were tested");
