@@ -100,11 +100,13 @@ function spread(b: GraphBuilder, { windows, group }: Convolution, x: Value, w: V
 
 /** Adds up `dy [N, C, …]` over the windows that saw each element of `x [N, C, …]`: the transpose of a pool that sums. */
 export function spreadEvenly(b: GraphBuilder, windows: Windows, x: Value, dy: Value): Value {
-  const axes = spatialAxes(windows);
-  const planes = (v: Value): Value => b.reshape(v, vector(b, [-1, 1, ...axes.map((axis) => sizeOf(b, v, axis))]));
-  const kernel = b.constant(tensorOf(x.type.dtype, new Float64Array(elementCount(windows.kernel)).fill(1), [1, 1, ...windows.kernel]));
-  const like = planes(x);
-  return b.reshapeLike(spread(b, { windows, group: 1 }, like, kernel, planes(dy)), x);
+  const channels = x.type.shape?.[1];
+  const ones = (count: number): Value =>
+    b.constant(tensorOf(x.type.dtype, new Float64Array(count * elementCount(windows.kernel)).fill(1), [count, 1, ...windows.kernel]));
+  if (typeof channels === "number") return gradientToInput(b, { windows, group: channels }, x, ones(channels), dy);
+  // The number of groups has to be known: without it, every channel becomes a sample of its own.
+  const planes = (v: Value): Value => b.reshape(v, vector(b, [-1, 1, ...spatialAxes(windows).map((axis) => sizeOf(b, v, axis))]));
+  return b.reshapeLike(gradientToInput(b, { windows, group: 1 }, planes(x), ones(1), planes(dy)), x);
 }
 
 // ── to the kernel ───────────────────────────────────────────────────────────────────────────────────────────────────

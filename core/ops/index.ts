@@ -10,6 +10,7 @@ import { indexing } from "./indexing.js";
 import { matrixProducts } from "./matmul.js";
 import { movement } from "./movement.js";
 import { normalizations } from "./normalization.js";
+import { pools } from "./pooling.js";
 import { shape } from "./shape.js";
 import { slicing } from "./slice.js";
 import { softmaxes } from "./softmax.js";
@@ -30,6 +31,7 @@ const families: readonly (readonly OpDefinition[])[] = [
   normalizations,
   batchNormalizations,
   convolutions,
+  pools,
 ];
 
 const table: ReadonlyMap<string, OpDefinition> = new Map(families.flat().map((op) => [`${op.domain}::${op.type}`, op]));
