@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { tensorOf } from "../../../core/graph/tensor.js";
+import type { DType, Graph, Node, Shape } from "../../../core/graph/types.js";
+import { attachLoss, lossInput, lossOutput, type Loss } from "../../../core/nn/losses.js";
+import { internalOpset } from "../../../core/ops/index.js";
+import { inferGraph } from "../../../core/ops/infer.js";
+import { upgradeOpset } from "../../../core/passes/upgrade-opset.js";
+import { graphOf, info, node, thrown } from "../../support/graphs.js";
+import { fed, numbers, runGraph } from "../../support/run-graph.js";
+
+const crossEntropy: Loss = { type: "crossEntropy" };
+const meanSquaredError: Loss = { type: "meanSquaredError" };
+
+function model(nodes: readonly Node[], shape: Shape = ["N", 3], opset = internalOpset, dtype: DType = "float32"): Graph {
+  return graphOf({ opset, inputs: [info("x", shape, dtype)], outputs: [info(nodes.at(-1)?.outputs[0] ?? "x", shape, dtype)], nodes });
+}
+
+const attach = (graph: Graph, output: string, loss: Loss) => attachLoss(graph, output, loss, inferGraph(graph));
+
+const logits = [1, -2, 0.5, 3, 3, -1];
+const expectedPerSample = [
+  [1, -2, 0.5],
+  [3, 3, -1],
+].map((row, i) => Math.log(row.reduce((sum, v) => sum + Math.exp(v), 0)) - row[[2, 0][i]]);
+
+describe("losses", () => {
+  it("computes cross-entropy at class indices, as a mean over the batch", async () => {
+    const attached = attach(model([node("Add", ["x", "x"], ["y"])]), "y", crossEntropy);
+    assert.deepEqual(attached.target, { name: "labels", dtype: "int64", shape: ["N"] });
+    assert.deepEqual([attached.input, attached.prediction], ["y", "y"]);
+    const x = fed(tensorOf("float32", logits.map((v) => v / 2), [2, 3])); // prettier-ignore
+    const outputs = await runGraph(withOutput(attached.graph, attached.perSample), { x, labels: fed(tensorOf("int64", [2, 0])) });
+    const perSample = numbers(outputs[attached.perSample]);
+    for (const [i, expected] of expectedPerSample.entries()) assert.ok(Math.abs(perSample[i] - expected) < 1e-6);
+    const loss = outputs[attached.loss];
+    assert.deepEqual(loss.shape, []);
+    assert.ok(Math.abs(numbers(loss)[0] - (expectedPerSample[0] + expectedPerSample[1]) / 2) < 1e-6);
+  });
+
+  it("stays finite where a class is out of reach", async () => {
+    const attached = attach(model([node("Identity", ["x"], ["y"])]), "y", crossEntropy);
+    const x = fed(tensorOf("float32", [1000, -1000, 0], [1, 3]));
+    assert.deepEqual(numbers((await runGraph(attached.graph, { x, labels: fed(tensorOf("int64", [1])) }))[attached.loss]), [2000]);
+  });
+
+  it("attaches before a final softmax, whose output stays the prediction", async () => {
+    for (const [op, opset] of [
+      ["Softmax", internalOpset],
+      ["LogSoftmax", internalOpset],
+      ["Softmax", 9],
+      ["LogSoftmax", 11],
+    ] as const) {
+      const nodes = [node(op, ["x"], ["p"], opset < 13 ? {} : { axis: 1 }), node("Identity", ["p"], ["y"])];
+      const graph = upgradeOpset(model(nodes, ["N", 3], opset));
+      assert.equal(lossInput(graph, "y", crossEntropy), "x");
+      const attached = attach(graph, "y", crossEntropy);
+      assert.deepEqual([attached.input, attached.prediction], ["x", "y"]);
+      const outputs = await runGraph(attached.graph, { x: fed(tensorOf("float32", logits, [2, 3])), labels: fed(tensorOf("int64", [2, 0])) });
+      assert.ok(Math.abs(numbers(outputs[attached.loss])[0] - (expectedPerSample[0] + expectedPerSample[1]) / 2) < 1e-6);
+      assert.ok("y" in outputs);
+    }
+    assert.equal(lossInput(model([node("Softmax", ["x"], ["y"])]), "y", meanSquaredError), "y");
+  });
+
+  it("refuses cross-entropy of independent probabilities, with the reason", () => {
+    const error = thrown(() => attach(model([node("Sigmoid", ["x"], ["y"], {}, "/act/Sigmoid")]), "y", crossEntropy));
+    assert.equal(error.code, "recipe/loss");
+    assert.match(error.message, /takes logits.*Sigmoid "\/act\/Sigmoid".*independent/);
+    assert.equal(thrown(() => attach(model([node("Softmax", ["x"], ["y"], { axis: 0 })]), "y", crossEntropy)).code, "recipe/loss");
+  });
+
+  it("needs [batch, classes] for classes", () => {
+    const error = thrown(() => attach(model([node("Identity", ["x"], ["y"])], ["N", 5, 3]), "y", crossEntropy));
+    assert.match(error.message, /"y": expected \[batch, classes\], got \[N, 5, 3\]/);
+    assert.throws(() => attach(model([node("Identity", ["x"], ["y"])], ["N", "C"]), "y", crossEntropy));
+  });
+
+  it("computes the mean of squared errors over all elements", async () => {
+    const attached = attach(model([node("Identity", ["x"], ["y"])], [2, 2, 2]), "y", meanSquaredError);
+    assert.deepEqual(attached.target, { name: "targets", dtype: "float32", shape: [2, 2, 2] });
+    const x = fed(tensorOf("float32", [1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2]));
+    const targets = fed(tensorOf("float32", [1, 2, 3, 4, 4, 4, 4, 4], [2, 2, 2]));
+    const outputs = await runGraph(withOutput(attached.graph, attached.perSample), { x, targets });
+    assert.deepEqual(numbers(outputs[attached.loss]), [(1 + 4 + 9 + 16) / 8]);
+    assert.deepEqual(numbers(outputs[attached.perSample]), [0, 7.5]);
+  });
+
+  it("compares half floats in float32", () => {
+    const attached = attach(model([node("Identity", ["x"], ["y"])], ["N", 3], internalOpset, "float16"), "y", meanSquaredError);
+    assert.equal(attached.target.dtype, "float32");
+  });
+
+  it("takes names that are not used yet", () => {
+    const graph = graphOf({ inputs: [info("labels", ["N", 3])], outputs: ["y"], nodes: [node("Identity", ["labels"], ["y"])] });
+    assert.equal(attach(graph, "y", crossEntropy).target.name, "labels.1");
+  });
+
+  it("asks which of several outputs is meant", () => {
+    const two = graphOf({ inputs: [info("x", [1])], outputs: ["a", "b"], nodes: [node("Identity", ["x"], ["a"]), node("Identity", ["x"], ["b"])] });
+    const error = thrown(() => lossOutput(two, {}));
+    assert.equal(error.code, "recipe/loss-output");
+    assert.match(error.message, /"a", "b"/);
+    assert.equal(lossOutput(two, { output: "b" }), "b");
+    assert.match(thrown(() => lossOutput(two, { output: "c" })).message, /no output "c"/);
+    assert.equal(lossOutput(model([node("Identity", ["x"], ["y"])]), {}), "y");
+  });
+});
+
+function withOutput(graph: Graph, name: string): Graph {
+  return { ...graph, outputs: [...graph.outputs, { name, type: undefined }] };
+}
