@@ -17,7 +17,7 @@ export interface Site {
   readonly node: Node;
   readonly inputs: readonly Facts[];
   /** Elements of integer input `i` where all of them are known numbers. */
-  numbers(i: number): readonly number[] | undefined;
+  readonly numbers: (i: number) => readonly number[] | undefined;
 }
 
 /** Output types from input types (undefined: absent, unknown or not a tensor). @throws model/shape where operands cannot fit */
@@ -34,7 +34,7 @@ export interface GradientContext {
   readonly outputs: readonly Value[];
   /** Gradient of the loss with respect to each output; one that no gradient reaches is a tensor of zeros, made on first use. */
   readonly dOutputs: readonly Value[];
-  has(input: number): boolean;
+  readonly has: (input: number) => boolean;
 }
 
 /** A gradient for one input: in the shape of the *broadcast* result (the driver sums it back), or none. Thunks run only where needed. */
@@ -76,10 +76,10 @@ export interface Upgrade {
 
 export interface UpgradeContext {
   /** Adds an initializer and answers its name. */
-  constant(tensor: Tensor): string;
+  readonly constant: (tensor: Tensor) => string;
   /** A value name that the graph does not use yet. */
-  fresh(hint: string): string;
-  facts(value: string): Facts;
+  readonly fresh: (hint: string) => string;
+  readonly facts: (value: string) => Facts;
 }
 
 /** A node that normalises with the batch's own statistics, composed of nodes through which gradients flow. */
