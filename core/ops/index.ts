@@ -2,15 +2,21 @@
 
 import type { Node } from "../graph/types.js";
 import type { OpDefinition } from "./define.js";
+import { activations } from "./activations.js";
 import { arithmetic } from "./arithmetic.js";
 import { batchNormalizations } from "./batch-normalization.js";
 import { constants } from "./constants.js";
 import { convolutions } from "./conv.js";
 import { indexing } from "./indexing.js";
+import { logic } from "./logic.js";
+import { math } from "./math.js";
 import { matrixProducts } from "./matmul.js";
 import { movement } from "./movement.js";
 import { normalizations } from "./normalization.js";
+import { passing } from "./passing.js";
 import { pools } from "./pooling.js";
+import { random } from "./random.js";
+import { reductions } from "./reductions.js";
 import { shape } from "./shape.js";
 import { slicing } from "./slice.js";
 import { softmaxes } from "./softmax.js";
@@ -21,6 +27,12 @@ export { oldestOpset } from "../graph/opsets.js";
 
 const families: readonly (readonly OpDefinition[])[] = [
   arithmetic,
+  math,
+  activations,
+  reductions,
+  logic,
+  passing,
+  random,
   constants,
   shape,
   movement,
