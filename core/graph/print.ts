@@ -78,7 +78,7 @@ function nameText(name: string): string {
 }
 
 /** `float32[N, 3]`, `sequence(int64[?])`, `…` where nothing is known. */
-export function formatType(type: ValueType | undefined): string {
+function formatType(type: ValueType | undefined): string {
   switch (type?.kind) {
     case "tensor":
       return `${type.dtype}${formatShape(type.shape)}`;
@@ -117,7 +117,7 @@ function elementsText(tensor: Tensor): readonly string[] {
 function singleText(value: number): string {
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === value) return numberText(short);
+    if (Object.is(Math.fround(short), value)) return numberText(short);
   }
   return numberText(value);
 }

@@ -89,8 +89,8 @@ const alignment = 4096;
 export interface DataFile {
   /** Gives a tensor its place; undefined where it stays inside the model. */
   readonly place: (tensor: Tensor) => ExternalRange | undefined;
-  /** Writes everything that was placed: whole under its name, or not at all. */
-  readonly write: (path: string) => Promise<void>;
+  /** Writes everything that was placed, runs `then`, and only after that puts the file under its name; if either fails, nothing is changed. */
+  readonly write: (path: string, then: () => Promise<void>) => Promise<void>;
 }
 
 export function layOutDataFile(location: string): DataFile {
@@ -106,10 +106,10 @@ export function layOutDataFile(location: string): DataFile {
     placed.set(tensor.data, range);
     return range;
   };
-  return { place, write: (path) => writeWhole(path, placed) };
+  return { place, write: (path, then) => writeWhole(path, placed, then) };
 }
 
-async function writeWhole(path: string, placed: ReadonlyMap<Tensor["data"], ExternalRange>): Promise<void> {
+async function writeWhole(path: string, placed: ReadonlyMap<Tensor["data"], ExternalRange>, then: () => Promise<void>): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     const file = await open(temporary, "w");
@@ -124,6 +124,7 @@ async function writeWhole(path: string, placed: ReadonlyMap<Tensor["data"], Exte
     } finally {
       await file.close();
     }
+    await then();
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

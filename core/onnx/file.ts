@@ -62,10 +62,7 @@ export async function writeModel(model: Model, path: string, { limit = largestMe
   const dataFile = layOutDataFile(`${basename(path)}.data`);
   const bytes = encodeModel(model, { place: dataFile.place });
   if (bytes.length > limit) throw errors.modelTooLarge(path, bytes.length, limit);
-  await write(path, async () => {
-    await dataFile.write(`${path}.data`);
-    await writeFileAtomic(path, bufferOf(bytes));
-  });
+  await write(path, () => dataFile.write(`${path}.data`, () => writeFileAtomic(path, bufferOf(bytes))));
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -24,12 +24,14 @@ class Inliner {
   /** The graph's opsets with those that bodies add. */
   readonly opsets: Map<string, number>;
   readonly #functions: ReadonlyMap<string, FunctionDefinition>;
-  readonly #names = new Set<string>();
+  readonly #values = new Set<string>();
+  /** Names of nodes are a space of their own, and a runtime refuses a graph that has one twice. */
+  readonly #nodes = new Set<string>();
 
   constructor(graph: Graph) {
     this.opsets = new Map(graph.opsets);
     this.#functions = graph.functions;
-    collectNames(graph, this.#names);
+    collectNames(graph, this.#values, this.#nodes);
   }
 
   /** The nodes with every call replaced, also in their subgraphs. `calls` are the functions being expanded, outermost first. */
@@ -55,7 +57,7 @@ class Inliner {
       // An output that is an input as well, or that is listed twice, needs a node of its own.
       else
         copies.push({
-          name: this.#fresh(`${scope}/Identity`),
+          name: fresh(`${scope}/Identity`, this.#nodes),
           opType: "Identity",
           domain: "",
           inputs: [name],
@@ -66,7 +68,7 @@ class Inliner {
     const rename = (name: string): string => {
       if (name === "") return "";
       let found = names.get(name);
-      if (found === undefined) names.set(name, (found = this.#fresh(`${scope}/${name}`)));
+      if (found === undefined) names.set(name, (found = fresh(`${scope}/${name}`, this.#values)));
       return found;
     };
     const resolve = (attribute: Attribute, name: string, node: Node): Attribute | undefined => {
@@ -79,7 +81,7 @@ class Inliner {
     };
     const instantiate = (node: Node): Node => ({
       ...node,
-      name: node.name === "" ? "" : `${scope}/${node.name}`,
+      name: node.name === "" ? "" : fresh(`${scope}/${node.name}`, this.#nodes),
       inputs: node.inputs.map(rename),
       outputs: node.outputs.map(rename),
       attributes: instantiateAttributes(node),
@@ -118,13 +120,14 @@ class Inliner {
   #isCall(node: Node): boolean {
     return this.#functions.has(functionKey({ domain: node.domain, name: node.opType, overload: node.overload ?? "" }));
   }
+}
 
-  #fresh(hint: string): string {
-    let name = hint;
-    for (let n = 1; this.#names.has(name); n++) name = `${hint}.${n}`;
-    this.#names.add(name);
-    return name;
-  }
+/** `hint`, else `hint.1`, `hint.2`, …: whichever is not taken yet. */
+function fresh(hint: string, taken: Set<string>): string {
+  let name = hint;
+  for (let n = 1; taken.has(name); n++) name = `${hint}.${n}`;
+  taken.add(name);
+  return name;
 }
 
 /** Whether the operator's form may differ between two opsets; of an operator that is not known it may. */
@@ -169,11 +172,12 @@ function domainsOf(nodes: readonly Node[], found = new Set<string>()): ReadonlyS
   return found;
 }
 
-function collectNames(graph: Graph, names: Set<string>): void {
-  for (const { name } of [...graph.inputs, ...graph.outputs]) names.add(name);
-  for (const name of [...graph.initializers.keys(), ...graph.sparseInitializers.keys()]) names.add(name);
+function collectNames(graph: Graph, values: Set<string>, nodes: Set<string>): void {
+  for (const { name } of [...graph.inputs, ...graph.outputs]) values.add(name);
+  for (const name of [...graph.initializers.keys(), ...graph.sparseInitializers.keys()]) values.add(name);
   for (const node of graph.nodes) {
-    for (const name of [node.name, ...node.outputs]) names.add(name);
-    for (const { graph: inner } of subgraphs(node)) collectNames(inner, names);
+    nodes.add(node.name);
+    for (const name of node.outputs) values.add(name);
+    for (const { graph: inner } of subgraphs(node)) collectNames(inner, values, nodes);
   }
 }

@@ -37,7 +37,7 @@ export function assertSameFields(got: Uint8Array, expected: Uint8Array): void {
   assert.deepStrictEqual(messageOf(got), messageOf(expected));
 }
 
-type ModelInit = MessageInitShape<typeof ModelProtoSchema>;
+export type ModelInit = MessageInitShape<typeof ModelProtoSchema>;
 type GraphInit = MessageInitShape<typeof GraphProtoSchema>;
 type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
 
