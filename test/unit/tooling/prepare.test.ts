@@ -1,10 +1,10 @@
 // When packages count as installed, and what a bundle's digest depends on.
 
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { inputsDigest, isInstalled } from "../../support/prepare.mjs";
+import { inputsDigest, isInstalled, root } from "../../support/prepare.mjs";
 
 describe("prepare", () => {
   let folder: string;
@@ -38,5 +38,33 @@ describe("prepare", () => {
     const digest = await inputsDigest();
     assert.match(digest, /^[0-9a-f]{64}$/);
     assert.equal(await inputsDigest(), digest);
+  });
+});
+
+describe("lockfile", () => {
+  interface Package {
+    readonly version?: string;
+    readonly integrity?: string;
+    readonly optionalDependencies?: Readonly<Record<string, string>>;
+  }
+  let packages: Readonly<Record<string, Package>>;
+  before(async () => {
+    packages = (JSON.parse(await readFile(path.join(root, "package-lock.json"), "utf8")) as { packages: Record<string, Package> }).packages;
+  });
+
+  it("pins every package by version and content, and names no address", async () => {
+    const loose = Object.entries(packages).filter(([name, p]) => name !== "" && (p.version === undefined || p.integrity === undefined));
+    assert.deepEqual(loose, []);
+    assert.doesNotMatch(await readFile(path.join(root, "package-lock.json"), "utf8"), /"resolved": "http/);
+  });
+
+  // npm leaves out what it could not find when the lockfile was written, and then refuses the lockfile on a fresh machine.
+  it("holds every optional package that another asks for", () => {
+    const missing = Object.entries(packages).flatMap(([name, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (wanted) => !(`node_modules/${wanted}` in packages) && !(`${name}/node_modules/${wanted}` in packages),
+      ),
+    );
+    assert.deepEqual(missing, []);
   });
 });
