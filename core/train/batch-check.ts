@@ -3,7 +3,9 @@
 
 import * as errors from "../errors.js";
 import type { Graph } from "../graph/types.js";
+import { float32Of } from "../graph/tensor.js";
 import type { Executor, HostTensor } from "../runtime/executor.js";
+import { hostTensor, tensorOfHost } from "../runtime/host-tensor.js";
 
 /** Largest difference that still counts as the same, relative to the largest result (or 1). */
 const tolerance = 1e-4;
@@ -14,10 +16,8 @@ export interface BatchCheck {
   readonly freed: Graph;
   readonly input: string;
   readonly output: string;
-  /** Shape of one sample as the model takes it, its batch axis (1) included. */
-  readonly shape: readonly number[];
-  /** Up to three different samples. */
-  readonly samples: readonly Float32Array[];
+  /** Up to three different samples, each a batch of one as the model takes it. */
+  readonly samples: readonly HostTensor[];
 }
 
 /** @throws model/batch-mixes where a sample's result depends on the others or on its place among them */
@@ -47,21 +47,25 @@ export async function checkBatchFreedom(executor: Executor, check: BatchCheck): 
 async function runAll(
   executor: Executor,
   graph: Graph,
-  { input, output, shape }: BatchCheck,
-  batches: readonly (readonly Float32Array[])[],
+  { input, output }: BatchCheck,
+  batches: readonly (readonly HostTensor[])[],
 ): Promise<readonly Float32Array[]> {
   const program = await executor.compile(graph);
   try {
     const results: Float32Array[] = [];
     for (const batch of batches) {
-      const data = new Float32Array(batch.reduce((n, sample) => n + sample.length, 0));
-      batch.forEach((sample, i) => data.set(sample, i * sample.length));
-      const feed: HostTensor = { dtype: "float32", shape: [batch.length, ...shape.slice(1)], data };
-      const { [output]: result } = await program.run({ [input]: feed });
-      results.push(Float32Array.from(result.data as Float32Array));
+      const { [output]: result } = await program.run({ [input]: stack(batch) });
+      results.push(float32Of(tensorOfHost(result, result.dtype)));
     }
     return results;
   } finally {
     await program.dispose();
   }
+}
+
+function stack(samples: readonly HostTensor[]): HostTensor {
+  const { dtype, shape } = samples[0];
+  const stacked = hostTensor(dtype, [samples.length, ...shape.slice(1)]);
+  samples.forEach((sample, i) => stacked.data.set(sample.data as never, i * sample.data.length));
+  return stacked;
 }

@@ -64,7 +64,13 @@ function trainedModel(job: Job, state: RunState, graph: Model["graph"], proofs: 
     transform: recipe.data.transform,
     trained: [...state.trained],
     ...(surgery === undefined ? {} : { cut: surgery.cut }),
-    proof: proofs.map(({ phase, steps, before, changed, readBack }) => ({ phase, steps: [...steps], before: { ...before }, changed: [...changed], readBack })),
+    proof: proofs.map(({ phase, steps, before, changed, readBack }) => ({
+      phase,
+      steps: [...steps],
+      before: { ...before },
+      changed: [...changed],
+      readBack,
+    })),
   });
   return { ...model, graph, metadata };
 }

@@ -152,7 +152,7 @@ export class Trainer {
     const master = weights.get(name);
     if (master === undefined || gradient === undefined) return;
     let own = states.get(name);
-    if (own === undefined) {
+    if (own === undefined || optimizer.slots.some((slot) => own?.slots[slot] === undefined)) {
       own = { step: 0, slots: optimizer.initialState(master.data.length) };
       states.set(name, own);
     }

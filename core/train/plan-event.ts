@@ -1,0 +1,45 @@
+// The freeze table of a phase as an event: what each layer holds under which mark.
+
+import type { MarkedParameter } from "../autodiff/freeze.js";
+import { elementCount } from "../graph/dims.js";
+import type { MarkTotals, PlanEvent, PlanRow } from "./events.js";
+import type { Job } from "./job.js";
+import type { OpenPhase } from "./open-phase.js";
+
+export function planEvent(job: Job, { phase, graph }: OpenPhase, index: number, run: string): PlanEvent {
+  const { train, validation, test } = job.split;
+  const steps = (batchSize: number): number => Math.ceil(train.length / batchSize);
+  const cut = graph.prefix?.outputs.at(-1)?.name;
+  return {
+    event: "plan",
+    run,
+    phase: phase.name,
+    index: index + 1,
+    phases: job.phases.length,
+    layers: rowsOf(graph.marked),
+    totals: totalsOf(graph.marked),
+    ...(cut === undefined ? {} : { prefix: cut }),
+    samples: { train: train.length, validation: validation.length, test: test.length },
+    epochs: phase.epochs,
+    stepsPerEpoch: steps(phase.batchSize),
+    totalSteps: job.phases.reduce((sum, p) => sum + p.epochs * steps(p.batchSize), 0),
+  };
+}
+
+/** One row per layer and mark, in the order of first use. */
+function rowsOf(marked: readonly MarkedParameter[]): readonly PlanRow[] {
+  const rows = new Map<string, PlanRow>();
+  for (const { layer, mark, reason, shape } of marked) {
+    const key = `${layer}\n${mark}\n${reason ?? ""}`;
+    const row = rows.get(key) ?? { layer, mark, ...(reason === undefined ? {} : { reason }), tensors: 0, elements: 0 };
+    rows.set(key, { ...row, tensors: row.tensors + 1, elements: row.elements + elementCount(shape) });
+  }
+  return [...rows.values()];
+}
+
+/** Elements by mark. */
+function totalsOf(marked: readonly MarkedParameter[]): MarkTotals {
+  const sum = (mark: MarkedParameter["mark"]): number => marked.filter((p) => p.mark === mark).reduce((n, p) => n + elementCount(p.shape), 0);
+  const [trainable, frozen, blocked, buffers] = [sum("trainable"), sum("frozen"), sum("blocked"), sum("buffer")];
+  return { parameters: trainable + frozen + blocked, trainable, frozen, blocked, buffers };
+}

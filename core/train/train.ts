@@ -1,0 +1,208 @@
+// A run from its recipe to its result: settles the job, opens the run's folder, trains, tests, exports and reports. The loop itself is in
+// trainer.ts, what is settled beforehand in job.ts.
+
+import { arch, cpus, platform } from "node:os";
+import { join } from "node:path";
+import * as errors from "../errors.js";
+import { elementCount } from "../graph/dims.js";
+import type { Executor } from "../runtime/executor.js";
+import { createExecutor } from "../runtime/select.js";
+import { version } from "../version.js";
+import { checkBatchFreedom } from "./batch-check.js";
+import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import type { Evaluation } from "./evaluate.js";
+import type { ConfusionMatrix, DoneEvent, PhaseMetrics, TrainEvent, TrainHooks, TrainRequest, TrainResult } from "./events.js";
+import { exportModel } from "./export.js";
+import { prepareJob, type Job } from "./job.js";
+import type { OpenPhase } from "./open-phase.js";
+import { planEvent } from "./plan-event.js";
+import { readSamples } from "./prefix.js";
+import { summariseProofs } from "./proof.js";
+import { loadRecipe, parseRecipe, resolveRecipe, type ResolvedRecipe } from "./recipe.js";
+import { createRun, findRun, type Run } from "./run-log.js";
+import { initialState, type RunState } from "./state.js";
+import { Trainer } from "./trainer.js";
+
+const checkpointName = "checkpoint.safetensors";
+
+/** Trains as a recipe says. @throws an EngineError; `done` has been emitted where it answers */
+export async function train(request: TrainRequest, hooks: TrainHooks): Promise<TrainResult> {
+  const started = performance.now();
+  const recipe = request.recipeText === undefined ? await loadRecipe(request.recipePath) : recipeOf(request.recipeText, request.recipePath);
+  const job = await prepareJob(recipe);
+  const executor = await createExecutor({ provider: recipe.provider, threads: recipe.threads });
+  if (job.single !== undefined) await checkFreedBatch(job, job.single, executor);
+  const run = request.resume === undefined ? await createRun(recipe.folder) : await findRun(recipe.folder, request.resume);
+  const state = request.resume === undefined ? initialState() : await readCheckpoint(join(run.folder, checkpointName), job.id);
+  return new Session({ job, executor, run, state, hooks, started, cache: request.cache ?? true }).go();
+}
+
+function recipeOf(text: string, path: string): ResolvedRecipe {
+  return resolveRecipe(parseRecipe(text, path), path);
+}
+
+async function checkFreedBatch(job: Job, single: Job["graph"], executor: Executor): Promise<void> {
+  const { input, context, source } = job;
+  const rows = [...new Set([0, Math.floor(source.count / 2), source.count - 1])];
+  const samples = await Promise.all(rows.map((row) => readSamples(job, [row], 1)));
+  await checkBatchFreedom(executor, { single, freed: job.graph, input: input.name, output: context.output, samples });
+}
+
+interface SessionOptions {
+  readonly job: Job;
+  readonly executor: Executor;
+  readonly run: Run;
+  readonly state: RunState;
+  readonly hooks: TrainHooks;
+  readonly started: number;
+  readonly cache: boolean;
+}
+
+/** One stretch of a run: from its start, or from a checkpoint, to its end or the next stop. */
+class Session {
+  readonly #options: SessionOptions;
+  readonly #plans: unknown[] = [];
+  readonly #executions = new Map<string, number>();
+  readonly #hooks: TrainHooks;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#hooks = { ...options.hooks, emit: (event) => this.#emit(event) };
+  }
+
+  async go(): Promise<TrainResult> {
+    const { job, executor, run, state, cache } = this.#options;
+    await this.#record("running");
+    for (const message of job.warnings) this.#emit({ event: "warning", code: "recipe/warning", message });
+    const trainer = new Trainer(job, state, {
+      executor,
+      hooks: this.#hooks,
+      ...(cache ? { cacheFolder: join(job.recipe.folder, ".frostline", "cache") } : {}),
+      checkpoint: ({ name, freeze }) => this.#checkpoint(name, freeze),
+      onPhase: (opened, index) => this.#onPhase(opened, index),
+    });
+    try {
+      const ending = await trainer.run();
+      const done = ending === "stopped" ? this.#done("stopped", [], undefined) : await this.#finish(trainer);
+      this.#emit(done);
+      await this.#record(done.reason, done);
+      return done;
+    } catch (error) {
+      const { code, message, hint } = error instanceof errors.EngineError ? error : errors.unforeseen(error);
+      run.append({ event: "error", code, message, ...(hint === undefined ? {} : { hint }) });
+      await this.#record("failed", undefined, { code, message }).catch(() => undefined);
+      throw error;
+    } finally {
+      await trainer.close();
+      run.close();
+    }
+  }
+
+  async #finish(trainer: Trainer): Promise<DoneEvent> {
+    const { job, state, run } = this.#options;
+    const chosen = chooseBest(state);
+    const tested: (Evaluation | undefined)[] = [];
+    for (const index of job.phases.keys()) tested.push(job.split.test.length === 0 ? undefined : await trainer.test(index, job.split.test));
+    const { output } = job.recipe;
+    if (output !== undefined) {
+      const proofs = await exportModel(job, state, output, { run: run.id, version, phase: chosen });
+      state.proofs.splice(0, state.proofs.length, ...proofs);
+    }
+    return this.#done("completed", tested, chosen);
+  }
+
+  #done(reason: "completed" | "stopped", tested: readonly (Evaluation | undefined)[], chosen: number | undefined): DoneEvent {
+    const { job, state, run, started } = this.#options;
+    const phases = job.phases.flatMap(({ name }, i): readonly PhaseMetrics[] => {
+      const best = state.best[i];
+      if (best === undefined) return [];
+      const validation = state.history.find((h) => h.phase === name && h.epoch === best.epoch + 1)?.validation;
+      const test = tested[i]?.metrics;
+      return [{ phase: name, epoch: best.epoch + 1, ...(validation === undefined ? {} : { validation }), ...(test === undefined ? {} : { test }) }];
+    });
+    const best = chosen === undefined ? undefined : phases[chosen];
+    const confusion = chosen === undefined ? undefined : tested[chosen]?.confusion;
+    return {
+      event: "done",
+      reason,
+      metrics: {
+        ...(best?.test === undefined ? {} : { test: best.test }),
+        ...(best?.validation === undefined ? {} : { validation: best.validation }),
+        phases,
+        ...(best === undefined ? {} : { best: best.phase }),
+      },
+      ...(confusion === undefined ? {} : { confusionMatrix: labelled(confusion.counts, job) }),
+      proof: summariseProofs(state.proofs),
+      ...(reason === "completed" && job.recipe.output !== undefined ? { output: job.recipe.output } : {}),
+      run: run.id,
+      folder: run.folder,
+      seconds: (performance.now() - started) / 1000,
+    };
+  }
+
+  async #onPhase(opened: OpenPhase, index: number): Promise<void> {
+    const { job, run } = this.#options;
+    const event = planEvent(job, opened, index, run.id);
+    this.#plans.push({
+      ...event,
+      freeze: opened.phase.freeze,
+      marks: opened.graph.marked.map(({ name, path, mark, reason, shape }) => ({ name, path, mark, reason, elements: elementCount(shape) })),
+    });
+    this.#executions.set(opened.phase.name, opened.runtime.features.progress.executions);
+    this.#emit(event);
+    await this.#record("running");
+  }
+
+  async #checkpoint(phase: string, freeze: readonly string[]): Promise<void> {
+    const { job, run, state } = this.#options;
+    const path = join(run.folder, checkpointName);
+    await writeCheckpoint(path, state, job.id, freeze);
+    this.#emit({ event: "checkpoint", phase, step: state.position.step, path });
+    await this.#record("running");
+  }
+
+  #emit(event: TrainEvent): void {
+    this.#options.run.append(event);
+    this.#options.hooks.emit(event);
+  }
+
+  /** What `run.json` says of the run as it stands. */
+  async #record(status: string, done?: DoneEvent, error?: unknown): Promise<void> {
+    const { job, executor, run, state } = this.#options;
+    const { recipe } = job;
+    await run.write({
+      id: run.id,
+      status,
+      recipe,
+      baseModel: job.baseModel,
+      versions: { frostline: version, node: process.versions.node, runtime: executor.description },
+      machine: { cpu: cpus()[0]?.model ?? "", cores: cpus().length, platform: platform(), arch: arch() },
+      provider: executor.provider,
+      threads: executor.threads,
+      seed: recipe.seed,
+      position: state.position,
+      plan: this.#plans,
+      prefix: { executions: [...this.#executions.values()].reduce((a, n) => a + n, 0), byPhase: Object.fromEntries(this.#executions) },
+      history: state.history,
+      trained: [...state.trained],
+      ...(done === undefined ? {} : { metrics: done.metrics, confusionMatrix: done.confusionMatrix, output: done.output, seconds: done.seconds }),
+      proof: { summary: summariseProofs(state.proofs), spans: state.proofs },
+      ...(error === undefined ? {} : { error }),
+    });
+  }
+}
+
+/** The phase with the lowest validation loss, the earlier one on a tie; the last one where nothing is held out. */
+function chooseBest({ best }: RunState): number {
+  let chosen = best.length - 1;
+  for (let i = best.length - 1; i >= 0; i--) {
+    const [loss, least] = [best[i]?.loss, best[chosen]?.loss];
+    if (loss !== undefined && least !== undefined && loss <= least) chosen = i;
+  }
+  return chosen;
+}
+
+function labelled(counts: ConfusionMatrix["counts"], { targets }: Job): ConfusionMatrix {
+  const names = targets.kind === "classes" ? targets.names : undefined;
+  return { labels: counts.map((_, i) => names?.[i] ?? String(i)), counts };
+}
