@@ -3,7 +3,7 @@
 
 import * as errors from "../errors.js";
 import { GraphBuilder, type Value } from "../graph/builder.js";
-import type { Dim, Graph, Node } from "../graph/types.js";
+import type { Graph, Node } from "../graph/types.js";
 import { ancestors } from "../graph/traverse.js";
 import { validate } from "../graph/validate.js";
 import { definitionOf } from "../ops/index.js";
@@ -137,32 +137,24 @@ class Driver {
     else list.push(gradient);
   }
 
-  /** Sums a gradient over the axes along which `like` was broadcast. */
+  /** Sums a gradient over the axes along which `like` was broadcast; the result has the type of `like`. */
   #sumTo(gradient: Value, like: Value): Value {
     const b = this.builder;
     const [from, to] = [gradient.type.shape, like.type.shape];
     if (from === undefined || to === undefined) throw errors.unknownRank({ opType: "value", name: like.name, outputs: [like.name] }, like.name);
-    const lead = from.length - to.length;
-    const sizes = (axis: number): { have: Dim; want: Dim } => ({ have: from[axis], want: axis < lead ? 1 : to[axis - lead] });
-    const axes = from.map((_, axis) => axis);
-    const doubtful = axes.filter((a) => a >= lead && sizes(a).have !== sizes(a).want && sizes(a).want !== 1);
-    const certain = axes.filter((a) => a < lead || (sizes(a).want === 1 && sizes(a).have !== 1));
-    if (doubtful.some((a) => typeof sizes(a).want === "string")) return this.#sumToAtRunTime(gradient, like, lead);
-    if (certain.length === 0) return gradient;
-    const leading = certain.filter((a) => a < lead);
-    const kept = b.reduceSum(
-      gradient,
-      certain.filter((a) => a >= lead),
-    );
-    return b.reduceSum(kept, leading, false);
+    const lead = Math.max(0, from.length - to.length);
+    const aligned = b.reduceSum(gradient, [...from.slice(0, lead).keys()], false);
+    const axes = [...to.keys()].filter((axis) => from[axis + lead] !== to[axis]);
+    // Whether an axis was broadcast shows only at run time where its own size is a symbol.
+    const summed = axes.some((axis) => typeof to[axis] === "string")
+      ? b.reduceSum(aligned, this.#axesOfSizeOne(like))
+      : b.reduceSum(aligned, axes.filter((axis) => to[axis] === 1)); // prettier-ignore
+    return { name: summed.name, type: { ...gradient.type, shape: to } };
   }
 
-  /** The same where sizes are known only at run time: sums over every axis on which `like` has size 1. */
-  #sumToAtRunTime(gradient: Value, like: Value, lead: number): Value {
+  /** The axes along which a value turns out to have size 1, as an int64 vector that may be empty. */
+  #axesOfSizeOne(value: Value): Value {
     const b = this.builder;
-    const aligned = b.concat([b.ints(Array.from({ length: lead }, () => 1)), b.shape(like)], 0);
-    const ones = b.equal(aligned, b.ints([1]));
-    const axes = b.reshape(b.op("NonZero", [ones]), [-1]);
-    return b.reshape(b.reduceSum(gradient, axes), b.shape(like));
+    return b.reshape(b.op("NonZero", [b.equal(b.shape(value), b.ints([1]))]), [-1]);
   }
 }

@@ -94,6 +94,14 @@ export interface BatchStatistics {
   readonly momentum: number;
 }
 
+/** How a dropout node spells what a mask needs to know. */
+export interface DropoutForm {
+  /** Probability of being dropped; `scalar` reads a constant. Undefined where it is computed when the model runs. */
+  readonly ratio: (node: Node, scalar: (value: string) => number | undefined) => number | undefined;
+  /** The node as it is outside training. */
+  readonly inference: (node: Node) => Node;
+}
+
 export interface OpDefinition {
   readonly type: string;
   /** `""` is ai.onnx. */
@@ -121,6 +129,8 @@ export interface OpDefinition {
   readonly inTraining?: "dropout" | "batchStatistics";
   /** The form that `inTraining: "batchStatistics"` announces. */
   readonly batchStatistics?: (node: Node, context: UpgradeContext) => BatchStatistics;
+  /** The form that `inTraining: "dropout"` announces. Data is input 0; output 1 is the mask. */
+  readonly dropout?: DropoutForm;
   /** Value passes forward, gradient does not. */
   readonly stop: boolean;
   /** A tensor that reaches a parameter slot through this op's input 0 is that parameter itself (Identity, Transpose). */

@@ -78,8 +78,12 @@ const castLike = defineOp({
 
 // ── Dropout ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+function hasInput(node: Node, i: number): boolean {
+  return node.inputs[i] !== undefined && node.inputs[i] !== "";
+}
+
 function hasTrainingMode(node: Node): boolean {
-  return node.inputs[2] !== undefined && node.inputs[2] !== "";
+  return hasInput(node, 2);
 }
 
 /** Opset 12 made the ratio an input; before, the operator knew the inference form only. */
@@ -95,6 +99,10 @@ const dropout = defineOp({
   attributes: { ratio: "float", seed: "int" },
   settings: [1, 2],
   inTraining: "dropout",
+  dropout: {
+    ratio: (node, scalar) => (hasInput(node, 1) ? scalar(node.inputs[1]) : floatAttribute(node, "ratio", 0.5)),
+    inference: (node) => (hasTrainingMode(node) ? { ...node, inputs: node.inputs.slice(0, 2) } : node),
+  },
   infer: ([x]) => [x, x && tensorType("bool", x.shape)],
   batch: ([x], { node }) => node.outputs.map(() => x),
   random: hasTrainingMode,

@@ -110,7 +110,7 @@ function reduction({ b, node, inputs: [x, axesInput], outputs: [y], dOutputs: [d
   const options = { attributes: { keepdims: 1, noop_with_empty_axes: intAttribute(node, "noop_with_empty_axes", 0) } };
   const sum = (value: Value): Value => (axes === undefined ? b.op("ReduceSum", [value, axesInput], options) : b.reduceSum(value, axes));
   const keep = (value: Value): Value => {
-    if (keepsDims(node)) return value;
+    if (keepsDims(node) || value.type.shape?.length === 0) return value; // A scalar broadcasts like a kept result.
     if (axes !== undefined) return b.unsqueeze(value, axes);
     // Which axes went is known only at run time: the same reduction that keeps them tells the shape.
     return b.reshape(value, b.shape(sum(x)));

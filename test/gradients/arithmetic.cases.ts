@@ -25,8 +25,9 @@ function extreme(op: string): readonly GradientCase[] {
   const layouts = [[[2, 3], [2, 3]], [[2, 3], [3]], [[3], [2, 1]], [[], [4]], [[2, 3]], [[2, 3], [1, 3], [2, 1]], [[2], [2], [2], [2]]]; // prettier-ignore
   return [
     ...layouts.map((shapes): GradientCase => {
-      // Offsets of 1/16 keep operands apart from each other; each one's own elements are 1/4 apart.
-      return { op, inputs: shapes.map((shape, i) => float(shape, (random, count) => distinct(random, count).map((x) => x + i / 16))), dims };
+      // Offsets of 1/16 keep operands apart from each other; each one's own elements are 1/4 apart. The last operand is favoured.
+      const offset = op === "Max" ? 1 / 16 : -1 / 16;
+      return { op, inputs: shapes.map((shape, i) => float(shape, (random, count) => distinct(random, count).map((x) => x + i * offset))), dims };
     }),
     {
       op,

@@ -1,12 +1,13 @@
-// The operators that the reference evaluator knows: those for which onnxruntime has no float64 kernel. Plain loops, slow and obvious.
+// The operators that the reference evaluator knows: those for which onnxruntime has no float64 kernel, or computes in float32. Plain loops, slow and obvious.
 
 import type { Node } from "../../../core/graph/types.js";
 import { convolution } from "./convolution.js";
 import { elementwise } from "./elementwise.js";
 import type { Kernel } from "./kernel.js";
+import { normalization } from "./normalization.js";
 import { pooling } from "./pooling.js";
 
-const kernels: ReadonlyMap<string, Kernel> = new Map(Object.entries({ ...elementwise, ...convolution, ...pooling }));
+const kernels: ReadonlyMap<string, Kernel> = new Map(Object.entries({ ...elementwise, ...convolution, ...normalization, ...pooling }));
 
 /** The plain-loop kernel of a node's operator; undefined where the runtime does it. */
 export function referenceKernel(node: Node): Kernel | undefined {
