@@ -37,7 +37,8 @@ function batchReshaped(axis: BatchAxis, from: Shape | undefined, to: Shape | und
   for (const k of candidates) {
     if (k >= to.length || product(to.slice(0, k)) !== before) continue;
     const inner = divideExactly(to[k], batch);
-    if (inner !== undefined) return { axis: k, inner };
+    // Behind a size of 1 where the batch was, only the batch itself may follow: with more it is that 1 which meant the batch.
+    if (inner !== undefined && (k <= axis.axis || inner === axis.inner)) return { axis: k, inner };
   }
   return `bakes the batch size in: ${formatShape(from)} becomes ${formatShape(to)}`;
 }
@@ -110,8 +111,11 @@ function freedTarget(axis: BatchAxis, { node, inputs, batch }: BatchSite): reado
   return freed;
 }
 
+/** Frees a target that has no room for the batch, or that has a 1 in its place and so would lay all samples along another axis. */
 function freeReshape(axis: BatchAxis, site: BatchSite, context: UpgradeContext): Node | undefined {
-  if (typeof batchOfReshaping([axis], site) !== "string") return undefined;
+  const found = batchOfReshaping([axis], site);
+  const moved = typeof found !== "string" && found[0]?.axis !== axis.axis && axis.inner === 1 && site.inputs[1].ints?.[axis.axis] === 1;
+  if (typeof found !== "string" && !moved) return undefined;
   const target = freedTarget(axis, site);
   if (target === undefined) return undefined;
   const { node } = site;
