@@ -72,6 +72,9 @@ export function add(a: Dim, b: Dim): Dim {
   if (b === 0) return a;
   const [x, y] = [parse(a), parse(b)];
   if (x.factors.join("*") === y.factors.join("*")) return format({ coefficient: x.coefficient + y.coefficient, factors: x.factors });
+  // (n + 2) − 2 is n again: padded convolutions keep the size that a residual connection compares.
+  const sum = typeof b === "number" && typeof a === "string" ? /^\(([^×]+)\+(-?\d+)\)$/.exec(a) : null;
+  if (sum !== null) return add(sum[1], Number(sum[2]) + (b as number));
   return expression(`${a}+${b}`);
 }
 

