@@ -1,10 +1,10 @@
 // The IR into model files, from the graph as it is now: fields that only the file knew come back from `wire`, and whatever a pass
 // changed wins over them. Writing files is file.ts's affair.
 
-import { toBinary } from "@bufbuild/protobuf";
 import { subgraphs } from "../graph/attributes.js";
 import type { Attribute, FunctionDefinition, Graph, Model, Node, Tensor, ValueInfo } from "../graph/types.js";
 import { encodeAttribute } from "./attributes.js";
+import { modelToBytes } from "./bytes.js";
 import type { FunctionWire, GraphWire, ModelWire, NodeWire, OpsetEntry, RepeatedType } from "./decode.js";
 import {
   FunctionProtoSchema,
@@ -57,7 +57,7 @@ export function encodeModel(model: Model, { place = () => undefined }: EncodeOpt
     metadataProps: mergeEntries(metadata, model.metadata).map((entry) => assemble(StringStringEntryProtoSchema, entry.rest, pair(entry))),
     functions: [...graph.functions.values()].map((definition) => encodeFunction(definition, context)),
   });
-  return toBinary(ModelProtoSchema, proto);
+  return modelToBytes(proto);
 }
 
 function pair({ key, value }: { readonly key: string; readonly value: string }): { key: string; value: string } {
@@ -78,7 +78,7 @@ export function encodeGraph(graph: Graph): Uint8Array {
     opsetImport: encodeOpsets([], opsets),
     functions: [...graph.functions.values()].map((definition) => encodeFunction(definition, context)),
   });
-  return toBinary(ModelProtoSchema, proto);
+  return modelToBytes(proto);
 }
 
 /** IR version that came with an opset of ai.onnx; at least the one that frees initializers from being inputs. */

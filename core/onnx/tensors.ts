@@ -1,12 +1,13 @@
 // Tensors between their wire form and the IR's bytes. Raw bytes stay views on the file's buffer; typed fields become little-endian
 // bytes and go back to the same field; bytes in other files come through `readExternal`.
 
-import { isFieldSet } from "@bufbuild/protobuf";
+import { isFieldSet, type UnknownField } from "@bufbuild/protobuf";
 import * as errors from "../errors.js";
 import { elementCount } from "../graph/dims.js";
 import { dtypeOfOnnx, onnxDType } from "../graph/dtype-codes.js";
 import { byteSize, typedArrayOf, type TypedArray } from "../graph/tensor.js";
 import type { DType, SparseTensor, Tensor } from "../graph/types.js";
+import { packedField } from "./bytes.js";
 import {
   SparseTensorProtoSchema,
   StringStringEntryProtoSchema,
@@ -181,20 +182,30 @@ function checkSize(data: Tensor["data"], dtype: DType, shape: readonly number[],
 /** Writes a tensor. `name` is the key that the IR has it under, where it has one; `range` where its bytes go, if not into the model. */
 export function encodeTensor(tensor: Tensor, name?: string, range?: ExternalRange): TensorProto {
   const { form, rest, exact } = (tensor.wire ?? {}) as Partial<TensorWire>;
-  return assemble(TensorProtoSchema, rest, {
+  const { field, packed } = range === undefined ? encodeData(tensor, form, exact) : { field: encodeRange(range) };
+  const message = assemble(TensorProtoSchema, rest, {
     dims: tensor.shape.map(BigInt),
     dataType: onnxDType(tensor.dtype),
     ...(name === undefined ? {} : { name }),
-    ...(range === undefined ? encodeData(tensor, form, exact) : encodeRange(range)),
+    ...field,
   });
+  // To the writer a field that is packed already is like one that it does not know.
+  return packed === undefined ? message : Object.assign(message, { $unknown: [...(message.$unknown ?? []), packed] });
 }
 
-function encodeData({ data, dtype, shape }: Tensor, form: Form | undefined, exact: TensorWire["exact"]): Partial<TensorProto> {
-  if (!(data instanceof Uint8Array)) return { stringData: [...data] };
-  if (form === undefined || form !== typedFields[dtype]) return { rawData: data };
-  if (exact !== undefined && exact.data === data) return { [form]: exact.entries };
+interface EncodedData {
+  readonly field?: Partial<TensorProto>;
+  readonly packed?: UnknownField;
+}
+
+function encodeData({ data, dtype, shape }: Tensor, form: Form | undefined, exact: TensorWire["exact"]): EncodedData {
+  if (!(data instanceof Uint8Array)) return { field: { stringData: [...data] } };
+  if (form === undefined || form !== typedFields[dtype]) return { field: { rawData: data } };
+  if (data.length === 0) return {};
+  if (exact !== undefined && exact.data === data) return { field: { [form]: exact.entries } };
+  if (form === "floatData" || form === "doubleData") return { packed: packedField(TensorProtoSchema.field[form].number, data) };
   const array = typedArrayOf({ dtype, shape, data });
-  return { [form]: form === "uint64Data" ? Array.from<number | bigint, bigint>(array, BigInt) : Array.from<number | bigint>(array) };
+  return { field: { [form]: form === "uint64Data" ? Array.from<number | bigint, bigint>(array, BigInt) : Array.from<number | bigint>(array) } };
 }
 
 function encodeRange({ location, offset, length }: ExternalRange): Partial<TensorProto> {
