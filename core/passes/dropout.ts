@@ -7,7 +7,6 @@ import { onnxDType } from "../graph/dtype-codes.js";
 import { numbersOf } from "../graph/tensor.js";
 import { producers, readsOf } from "../graph/traverse.js";
 import type { Graph, Node, ValueInfo } from "../graph/types.js";
-import { freeNames, readsOf } from "../graph/traverse.js";
 import { validate } from "../graph/validate.js";
 import type { DropoutForm } from "../ops/define.js";
 import { definitionOf, isConstantNode } from "../ops/index.js";
