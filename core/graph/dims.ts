@@ -73,8 +73,10 @@ export function add(a: Dim, b: Dim): Dim {
   const [x, y] = [parse(a), parse(b)];
   if (x.factors.join("*") === y.factors.join("*")) return format({ coefficient: x.coefficient + y.coefficient, factors: x.factors });
   // (n + 2) − 2 is n again: padded convolutions keep the size that a residual connection compares.
-  const sum = typeof b === "number" && typeof a === "string" ? /^\(([^×]+)\+(-?\d+)\)$/.exec(a) : null;
-  if (sum !== null) return add(sum[1], Number(sum[2]) + (b as number));
+  if (typeof b === "number") {
+    const sum = /^\(([^×]+)\+(-?\d+)\)$/.exec(String(a));
+    if (sum !== null) return add(sum[1], Number(sum[2]) + b);
+  }
   return expression(`${a}+${b}`);
 }
 

@@ -3,9 +3,10 @@
 
 import { collectParameters } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
+import { unknownDim } from "../graph/dims.js";
 import { isFloat } from "../graph/tensor.js";
 import { descendants, producers } from "../graph/traverse.js";
-import type { Graph, Model, Node, TensorType } from "../graph/types.js";
+import type { Dim, Graph, Model, Node, TensorType } from "../graph/types.js";
 import { validate } from "../graph/validate.js";
 import { buildHead, type HeadValue, type Layer } from "../nn/layers.js";
 import { definitionOf, isConstantNode } from "../ops/index.js";
@@ -68,7 +69,7 @@ export function attachHead(model: Model, { after, layers, seed }: HeadOptions): 
     ...trunk,
     nodes: [...trunk.nodes, ...head.nodes],
     initializers: new Map([...trunk.initializers, ...head.initializers]),
-    outputs: [{ name: head.output.name, type: { kind: "tensor", dtype: head.output.dtype, shape: head.output.shape } }],
+    outputs: [{ name: head.output.name, type: { kind: "tensor", dtype: head.output.dtype, shape: head.output.shape.map(declarable) } }],
   };
   return {
     model: { ...model, graph: validate(attached) },
@@ -78,6 +79,11 @@ export function attachHead(model: Model, { after, layers, seed }: HeadOptions): 
     cut: { after: cut, removed: removedTensors(graph, trunk) },
     warnings: warningsOf(graph, trunk, headPrefix),
   };
+}
+
+/** A size as a file can declare it: numbers and names; computed sizes stay open. */
+function declarable(size: Dim): Dim {
+  return typeof size === "string" && size.startsWith("(") ? unknownDim() : size;
 }
 
 /** What the head reads: a float value of known rank with one entry per sample along axis 0. */
