@@ -1,11 +1,11 @@
 // Layers that normalise each sample by its own statistics: LayerNormalization, RMSNormalization, InstanceNormalization, GroupNormalization,
 // LpNormalization. BatchNormalization lives in `batch-normalization.ts`.
 
-import { floatAttribute, intAttribute } from "../graph/attributes.js";
+import { attribute, floatAttribute, intAttribute } from "../graph/attributes.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import { divideExactly } from "../graph/dims.js";
 import { tensorOf } from "../graph/tensor.js";
-import type { Node, Shape } from "../graph/types.js";
+import type { Node } from "../graph/types.js";
 import { batchOutside, range, resolveAxis, sameTypeAs } from "./axes.js";
 import { defineOp, parameter, slots, type Site, type UpgradeContext } from "./define.js";
 import { tensorType } from "./rules.js";
@@ -164,33 +164,49 @@ const groupNormalization = defineOp({
       // Opset 18 had one scale and bias per group, 21 has one per channel.
       to: 21,
       rewrite: (node, context) => {
-        const shape = context.facts(node.inputs[0]).type?.shape;
-        const each = channelsPerGroup(shape, intAttribute(node, "num_groups"));
-        if (each === undefined) return [node];
-        const [scale, scaleNodes] = repeatEach(node.inputs[1], each, context);
-        const [bias, biasNodes] = repeatEach(node.inputs[2], each, context);
-        return [...scaleNodes, ...biasNodes, { ...node, inputs: [node.inputs[0], scale, bias] }];
+        const [target, targetNodes] = perGroup(node, context);
+        const [scale, scaleNodes] = repeatEach(node.inputs[1], target, context);
+        const [bias, biasNodes] = repeatEach(node.inputs[2], target, context);
+        return [...targetNodes, ...scaleNodes, ...biasNodes, { ...node, inputs: [node.inputs[0], scale, bias] }];
       },
     },
   ],
   docs: "Mean 0 and variance 1 over groups of channels. https://onnx.ai/onnx/operators/onnx__GroupNormalization.html",
 });
 
-function channelsPerGroup(shape: Shape | undefined, groups: number): number | undefined {
-  const each = shape === undefined ? undefined : divideExactly(shape[1], groups);
-  return typeof each === "number" ? each : undefined;
+function helperNode(opType: string, inputs: readonly string[], output: string, attributes: Node["attributes"] = new Map()): Node {
+  return { name: output, opType, domain: "", inputs, outputs: [output], attributes };
 }
 
-/** [a, b] → [a, a, b, b], each `times` times. */
-function repeatEach(values: string, times: number, { constant, fresh }: UpgradeContext): readonly [string, readonly Node[]] {
-  const step = (opType: string, input: string, numbers: readonly number[]): Node => {
-    const output = fresh(`${values}_per_channel`);
-    return { name: output, opType, domain: "", inputs: [input, constant(tensorOf("int64", numbers))], outputs: [output], attributes: new Map() };
-  };
-  const column = step("Reshape", values, [-1, 1]);
-  const rows = step("Expand", column.outputs[0], [1, times]);
-  const flat = step("Reshape", rows.outputs[0], [-1]);
-  return [flat.outputs[0], [column, rows, flat]];
+/** The vector [1, channels per group], computed where the number of channels is known only at run time. */
+function perGroup(node: Node, { constant, facts, fresh }: UpgradeContext): readonly [string, readonly Node[]] {
+  const groups = intAttribute(node, "num_groups");
+  const channels = facts(node.inputs[0]).type?.shape?.[1];
+  const each = channels === undefined ? undefined : divideExactly(channels, groups);
+  if (typeof each === "number") return [constant(tensorOf("int64", [1, each])), []];
+  const [asked, quotient, target] = ["channels", "each", "layout"].map((part) => fresh(`${node.outputs[0]}_${part}`));
+  const second = new Map([["start", attribute(1)], ["end", attribute(2)]]); // prettier-ignore
+  return [
+    target,
+    [
+      helperNode("Shape", [node.inputs[0]], asked, second),
+      helperNode("Div", [asked, constant(tensorOf("int64", [groups]))], quotient),
+      helperNode("Concat", [constant(tensorOf("int64", [1])), quotient], target, new Map([["axis", attribute(0)]])),
+    ],
+  ];
+}
+
+/** [a, b] → [a, a, b, b]: one value per group becomes one per channel. `target` is [1, channels per group]. */
+function repeatEach(values: string, target: string, { constant, fresh }: UpgradeContext): readonly [string, readonly Node[]] {
+  const [column, rows, flat] = ["column", "rows", "per_channel"].map((part) => fresh(`${values}_${part}`));
+  return [
+    flat,
+    [
+      helperNode("Reshape", [values, constant(tensorOf("int64", [-1, 1]))], column),
+      helperNode("Expand", [column, target], rows),
+      helperNode("Reshape", [rows, constant(tensorOf("int64", [-1]))], flat),
+    ],
+  ];
 }
 
 // ── by a norm ───────────────────────────────────────────────────────────────────────────────────────────────────────
