@@ -434,8 +434,6 @@ export const cannotWrite = (path: string, cause: unknown) =>
 export const badSafetensors = (file: string, problem: string) =>
   make("data/safetensors", `"${file}" is not a sound safetensors file: ${problem}`, { file, problem });
 
-export const badRunRecord = (path: string, problem: string) => make("data/run-record", `run record "${path}": ${problem}`, { path, problem });
-
 export const unknownRun = (run: string, folder: string, near: readonly string[]) =>
   make("usage/run", `there is no run "${run}" in "${folder}"`, { run, folder, near }, didYouMean(near));
 

@@ -39,7 +39,14 @@ export async function findRun(recipeFolder: string, idOrPath: string): Promise<R
   const candidates = [join(runsFolder(recipeFolder), idOrPath), isAbsolute(idOrPath) ? idOrPath : resolve(idOrPath)];
   for (const folder of candidates) {
     const found = await stat(join(folder, "run.json")).catch(() => undefined);
-    if (found?.isFile() === true) return openRun(folder.split(/[\\/]/).filter((part) => part !== "").at(-1) ?? idOrPath, folder);
+    if (found?.isFile() === true)
+      return openRun(
+        folder
+          .split(/[\\/]/)
+          .filter((part) => part !== "")
+          .at(-1) ?? idOrPath,
+        folder,
+      );
   }
   const known = await readdir(runsFolder(recipeFolder)).catch(() => []);
   throw errors.unknownRun(idOrPath, runsFolder(recipeFolder), nearest(idOrPath, known));

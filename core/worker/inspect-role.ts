@@ -1,0 +1,20 @@
+// The `inspect` role: opens and analyses models. It never loads the runtime.
+
+import type { MessageConnection } from "vscode-jsonrpc/node";
+import { inspectFile } from "../train/inspect.js";
+import { verifyFiles } from "../train/verify.js";
+import { answering } from "./connection.js";
+import { inspect, verify } from "./contract.js";
+import type { RoleServer } from "./entry.js";
+
+export function serve(connection: MessageConnection): RoleServer {
+  connection.onRequest(
+    inspect,
+    answering(({ model, freeze }) => inspectFile(model, { freeze })),
+  );
+  connection.onRequest(
+    verify,
+    answering(({ before, after, frozen }) => verifyFiles(before, after, { frozen })),
+  );
+  return { stop: () => Promise.resolve() };
+}

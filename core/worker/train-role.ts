@@ -1,0 +1,33 @@
+// The `train` role: one run at a time. A stop is an ordinary message, read between steps.
+
+import type { MessageConnection } from "vscode-jsonrpc/node";
+import { train as runTraining } from "../train/train.js";
+import { answering } from "./connection.js";
+import { stop, train, trainEvent } from "./contract.js";
+import type { RoleServer } from "./entry.js";
+
+export function serve(connection: MessageConnection): RoleServer {
+  let stopRequested = false;
+  let running: Promise<unknown> = Promise.resolve();
+  connection.onNotification(stop, () => {
+    stopRequested = true;
+  });
+  connection.onRequest(
+    train,
+    answering((request) => {
+      const run = runTraining(request, {
+        // A starter that is gone cannot be told anything; the run then ends by itself.
+        emit: (event) => void connection.sendNotification(trainEvent, event).catch(() => undefined),
+        stopRequested: () => stopRequested,
+      });
+      running = run.catch(() => undefined);
+      return run;
+    }),
+  );
+  return {
+    stop: async () => {
+      stopRequested = true;
+      await running;
+    },
+  };
+}
