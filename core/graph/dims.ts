@@ -117,7 +117,7 @@ export function broadcastShapes(shapes: readonly Shape[]): Shape | undefined {
     let size: Dim = 1;
     for (const shape of shapes) {
       const at = axis - (rank - shape.length);
-      const next = broadcastDim(size, at < 0 ? 1 : (shape[at] as Dim));
+      const next = broadcastDim(size, at < 0 ? 1 : shape[at]);
       if (next === undefined) return undefined;
       size = next;
     }
