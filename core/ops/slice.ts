@@ -125,11 +125,20 @@ function uncut(b: GraphBuilder, dy: Value, x: Value, cut: Cut): { spread: Value;
   return { spread, before, after: minus(b, minus(b, d, before), taken) };
 }
 
+/**
+ * Adds zeros before and after some axes. The padding is written out for every axis: onnxruntime 1.27's transpose optimizer goes wrong on a
+ * Pad that names its axes.
+ */
+function padAlong(b: GraphBuilder, x: Value, axes: readonly number[], before: readonly Size[], after: readonly Size[]): Value {
+  const spread = (sizes: readonly Size[]): readonly Size[] => range(b.rank(x)).map((axis) => (axes.includes(axis) ? sizes[axes.indexOf(axis)] : 0));
+  return b.op("Pad", [x, vector(b, [...spread(before), ...spread(after)]), b.zero(x)]);
+}
+
 /** Puts `stride − 1` zeros after each element along an axis. */
 function spreadOut(b: GraphBuilder, x: Value, axis: number, stride: number): Value {
   const rank = b.rank(x);
   const apart = b.unsqueeze(x, [axis + 1]);
-  const padded = b.op("Pad", [apart, b.ints([0, stride - 1]), b.zero(x), b.ints([axis + 1])]);
+  const padded = padAlong(b, apart, [axis + 1], [0], [stride - 1]);
   const count = sizeOf(b, x, axis);
   const sizes = range(rank).map((i) => {
     if (i !== axis) return sizeOf(b, x, i);
@@ -171,8 +180,8 @@ const slice = defineOp({
         before.push(part.before);
         after.push(part.after);
       }
-      const padded = b.op("Pad", [gradient, vector(b, [...before, ...after]), b.zero(x), b.ints(cuts.map((c) => c.axis))]);
-      return sameTypeAs(padded, x);
+      const along = cuts.map((c) => c.axis);
+      return sameTypeAs(padAlong(b, gradient, along, before, after), x);
     },
   ],
   batch: batchOutside((site) => {
@@ -234,7 +243,7 @@ const pad = defineOp({
     const mode = stringAttribute(node, "mode", "constant");
     return mode === "constant" ? undefined : `padding mode "${mode}" repeats elements of the input; only "constant" can be trained through`;
   },
-  grad: ({ b, inputs: [x, pads, , axes], dOutputs }) => [
+  grad: ({ b, node, inputs: [x, pads, , axes], dOutputs }) => [
     () => {
       if (isStatic(pads.ints) && pads.ints.every((p) => p >= 0) && (axes === undefined || isStatic(axes.ints))) {
         const along = isStatic(axes?.ints) ? axes.ints : range(b.rank(x));
@@ -245,7 +254,11 @@ const pad = defineOp({
       }
       // Negative padding crops: what was added is cropped, what was cropped is zero.
       const back = isStatic(pads.ints) ? b.ints(pads.ints.map((p) => -p)) : b.neg(pads);
-      return sameTypeAs(b.op("Pad", [dOutputs[0], back, b.zero(x), axes]), x);
+      if (!isStatic(axes?.ints)) return sameTypeAs(b.op("Pad", [dOutputs[0], back, b.zero(x), axes]), x);
+      const along = axes.ints.map((axis) => resolveAxis(node, axis, b.rank(x)));
+      const entry = (i: number): Value => b.slice(back, [0], [i], [i + 1]);
+      const [before, after] = [range(along.length).map(entry), range(along.length).map((i) => entry(i + along.length))];
+      return sameTypeAs(padAlong(b, dOutputs[0], along, before, after), x);
     },
   ],
   batch: batchOutside((site) => {
