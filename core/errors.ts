@@ -245,9 +245,9 @@ export const nothingTrainable = (frozen: number, blocked: number) =>
 export const batchBlocked = (op: string, node: string, reason: string, cut: string | undefined) =>
   make(
     "model/batch",
-    `the model takes one sample at a time: ${op} "${node}": ${reason}`,
+    `samples cannot be batched beyond ${op} "${node}": ${reason}`,
     { op, node, reason, cut },
-    cut === undefined ? "Export the model with a dynamic batch." : `Up to "${cut}" samples stay apart: attach a head there ("head": { "after": "${cut}" }).`,
+    cut === undefined ? "Export the model with a dynamic batch, or train with a batchSize of 1." : `Up to "${cut}" samples stay apart: attach a head there ("head": { "after": "${cut}" }).`,
   );
 
 export const noCut = () =>
