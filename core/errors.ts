@@ -247,7 +247,9 @@ export const batchBlocked = (op: string, node: string, reason: string, cut: stri
     "model/batch",
     `samples cannot be batched beyond ${op} "${node}": ${reason}`,
     { op, node, reason, cut },
-    cut === undefined ? "Export the model with a dynamic batch, or train with a batchSize of 1." : `Up to "${cut}" samples stay apart: attach a head there ("head": { "after": "${cut}" }).`,
+    cut === undefined
+      ? "Export the model with a dynamic batch, or train with a batchSize of 1."
+      : `Up to "${cut}" samples stay apart: attach a head there ("head": { "after": "${cut}" }).`,
   );
 
 export const noCut = () =>
