@@ -18,7 +18,7 @@ export function unknownDim(): Dim {
 
 /** The symbol for a name of a model file, which may hold any characters; `""` is an unknown size. */
 export function symbol(name: string): Dim {
-  return name === "" ? unknownDim() : name.replaceAll("*", "×").replace(/^(\d)/, "_$1");
+  return name === "" ? unknownDim() : name.replaceAll(/[*·]/g, "×").replace(/^(\d)/, "_$1");
 }
 
 function parse(dim: Dim): Monomial {
@@ -62,7 +62,17 @@ export function product(dims: Shape): Dim {
 
 /** A size given by an arbitrary expression over others: one opaque factor, equal where the text is equal. */
 export function expression(text: string): Dim {
-  return `(${text.replaceAll("*", "×")})`;
+  return `(${text.replaceAll("*", "·")})`;
+}
+
+/** The size a of a sum "(a+3)": products that `expression` hid outside of inner parentheses are products again. */
+function unwrapped(text: string): Dim {
+  let depth = 0;
+  return Array.from(text, (character) => {
+    if (character === "(") depth += 1;
+    else if (character === ")") depth -= 1;
+    return character === "·" && depth === 0 ? "*" : character;
+  }).join("");
 }
 
 /** a + b, with numbers folded. */
@@ -73,9 +83,9 @@ export function add(a: Dim, b: Dim): Dim {
   const [x, y] = [parse(a), parse(b)];
   if (x.factors.join("*") === y.factors.join("*")) return format({ coefficient: x.coefficient + y.coefficient, factors: x.factors });
   // (n + 2) − 2 is n again: padded convolutions keep the size that a residual connection compares.
-  if (typeof b === "number") {
-    const sum = /^\(([^×]+)\+(-?\d+)\)$/.exec(String(a));
-    if (sum !== null) return add(sum[1], Number(sum[2]) + b);
+  if (typeof b === "number" && x.coefficient === 1 && x.factors.length === 1) {
+    const sum = /^\((.+)\+(-?\d+)\)$/.exec(x.factors[0]);
+    if (sum !== null) return add(unwrapped(sum[1]), Number(sum[2]) + b);
   }
   return expression(`${a}+${b}`);
 }

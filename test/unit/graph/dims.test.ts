@@ -23,11 +23,19 @@ describe("symbolic sizes", () => {
   it("adds numbers in any order and grouping", () => {
     const steps = fc.array(fc.integer({ min: -9, max: 9 }), { maxLength: 6 });
     fc.assert(
-      fc.property(fc.constantFrom("N", "H", "?3"), steps, (symbol, numbers) => {
+      fc.property(fc.constantFrom("N", "6*N*T", "?3"), steps, (symbol, numbers) => {
         const total = numbers.reduce((sum, n) => sum + n, 0);
         assert.equal(numbers.reduce<number | string>(add, symbol), add(symbol, total));
       }),
     );
+  });
+
+  it("adds numbers to products and to products of sums", () => {
+    assert.equal(add(add("4*W", -1), 1), "4*W");
+    assert.equal(add(add(multiply(2, add("4*W", 1)), 3), -3), multiply(2, add("4*W", 1)));
+    const area = multiply(add("H", 1), add("W", 2));
+    assert.equal(add(add(area, 5), -5), area);
+    assert.notEqual(add(area, 1), multiply(add("H", 1), add("W", 3)));
   });
 
   it("prints unknown sizes as question marks", () => {
