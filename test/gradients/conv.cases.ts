@@ -10,20 +10,20 @@ function conv(name: string, x: Shape, w: Shape, attributes: Settings = {}, rest:
   return { op: "Conv", name, inputs: [float(x), float(w), float([w[0]])], attributes, ...rest };
 }
 
-/** The kernel's sizes must be known, those of the input need not be: an input in every form of sizes, with a constant kernel. */
+/** The kernel's sizes must be known, those of the input need not be. */
 function toInput(name: string, x: Shape, w: Shape, attributes: Settings = {}): GradientCase {
-  return { op: "Conv", name, inputs: [float(x), frozen(w)], attributes, dims: ["static", "named", "unknown"] };
+  return { op: "Conv", name, inputs: [float(x), frozen(w)], attributes, dims: ["unknown"] };
 }
 
-/** The other way round is not expressible as an initializer, so that the kernel is built from a static vector. */
+/** All three operands differentiated, with sizes of the input known only at run time: the kernel gets its sizes from a Reshape. */
 function dynamic(name: string, x: Shape, w: Shape, attributes: Settings = {}): GradientCase {
   const count = w.reduce((n, d) => n * d, 1);
   return {
     op: "Conv",
-    name: `${name}, kernel of static size`,
+    name: `${name}, sizes at run time`,
     inputs: [float(x), float([1, count]), float([1, w[0]])],
     attributes,
-    dims: ["static", "named"],
+    dims: ["named"],
     build: ({ b, inputs: [data, kernel, bias] }) => [b.op("Conv", [data, b.reshape(kernel, w), b.reshape(bias, [w[0]])], { attributes })],
   };
 }
