@@ -46,7 +46,7 @@ interface Reach {
 function reasonFor(parameter: Parameter, reach: Reach): BlockedReason | undefined {
   if (!reach.used.has(parameter.value)) return "unused";
   if (parameter.nested) return "op";
-  // A quantised tensor has a path (through its dequantisation) and is refused by name when a run would train it.
+  // A quantised tensor has no gradient of its own; a plan that would train it is refused by name.
   if (reach.differentiable.has(parameter.value) && isFloat(parameter.dtype)) return undefined;
   return reach.unstopped.has(parameter.value) ? "op" : "stop";
 }

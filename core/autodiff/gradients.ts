@@ -4,13 +4,14 @@
 import * as errors from "../errors.js";
 import { GraphBuilder, type Value } from "../graph/builder.js";
 import type { Graph, Node } from "../graph/types.js";
-import { ancestors } from "../graph/traverse.js";
+import { isFloat } from "../graph/tensor.js";
+import { ancestors, readsOf } from "../graph/traverse.js";
 import { validate } from "../graph/validate.js";
 import { definitionOf } from "../ops/index.js";
 import { inferGraph, inferNode, type InferOptions } from "../ops/infer.js";
 import type { Facts, GradientContext, GradientRule } from "../ops/define.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
-import { flowTo } from "./flow.js";
+import { flowTo, type Flow } from "./flow.js";
 
 export interface Gradients {
   /** The forward graph, in the internal opset's form, followed by the gradient nodes; inputs and outputs as they were. */
@@ -44,25 +45,60 @@ export function gradients(graph: Graph, ys: readonly string[], xs: readonly stri
 function findPaths(graph: Graph, ys: readonly string[], xs: readonly string[], facts: (name: string) => Facts): ReadonlySet<string> {
   const used = ancestors(graph, ys);
   const reached = new Set(xs);
-  const walls: { node: Node; reason: string }[] = [];
+  const reasons = new Map<Node, string>();
   for (const node of graph.nodes) {
     if (!node.outputs.some((o) => used.has(o))) continue;
-    for (const [i, name] of node.inputs.entries()) {
-      if (name === "" || !reached.has(name)) continue;
-      const flow = flowTo(node, i, facts);
-      if (flow.kind === "unsupported") walls.push({ node, reason: flow.reason });
-      if (flow.kind === "flows" || flow.kind === "unsupported") for (const output of node.outputs) if (output !== "") reached.add(output);
-    }
+    const flowing = flowsFrom(node, reached, facts);
+    const obstacle = flowing.find((flow) => flow.kind === "unsupported");
+    if (obstacle !== undefined) reasons.set(node, obstacle.reason);
+    if (flowing.length > 0) for (const output of node.outputs) if (output !== "" && mayVary(facts(output))) reached.add(output);
   }
   const onPath = new Set<string>(ys.filter((y) => reached.has(y)));
-  for (let n = graph.nodes.length - 1; n >= 0; n--) {
-    const node = graph.nodes[n];
+  const walls: Node[] = [];
+  for (const node of graph.nodes.toReversed()) {
     if (!node.outputs.some((o) => onPath.has(o))) continue;
-    const wall = walls.findLast((w) => w.node === node);
-    if (wall !== undefined) throw errors.noGradient(node, wall.reason, node.outputs[0]);
-    for (const [i, name] of node.inputs.entries()) if (name !== "" && reached.has(name) && flowTo(node, i, facts).kind === "flows") onPath.add(name);
+    if (reasons.has(node)) walls.push(node);
+    for (const name of readsOf(node)) if (reached.has(name) && flowsFrom(node, new Set([name]), facts).length > 0) onPath.add(name);
   }
+  if (walls.length > 0) throw errors.noGradient(walls[0], reasons.get(walls[0]) ?? "", cutBehind(graph, walls, onPath));
   return onPath;
+}
+
+/** How gradients pass from a node to those of its operands that are in `reached`, without those to which none could pass. */
+function flowsFrom(node: Node, reached: ReadonlySet<string>, facts: (name: string) => Facts): readonly Flow[] {
+  const own = node.inputs.flatMap((name, i) => (name !== "" && reached.has(name) ? [flowTo(node, i, facts)] : []));
+  const nested = readsOf(node).filter((name) => !node.inputs.includes(name) && reached.has(name) && mayVary(facts(name)));
+  const inside = nested.map((name): Flow => ({ kind: "unsupported", reason: `its subgraph reads "${name}"` }));
+  return [...own, ...inside].filter((flow) => flow.kind === "flows" || flow.kind === "unsupported");
+}
+
+/** Integers and booleans do not vary, and neither pass gradients on nor have them. */
+function mayVary({ type }: Facts): boolean {
+  return type === undefined || isFloat(type.dtype);
+}
+
+/** The first value behind all of the walls: whoever trains from there on meets none of them. */
+function cutBehind(graph: Graph, walls: readonly Node[], onPath: ReadonlySet<string>): string {
+  const behind = new Map<string, ReadonlySet<Node>>();
+  for (const node of graph.nodes) {
+    const met = new Set(readsOf(node).flatMap((name) => [...(behind.get(name) ?? [])]));
+    if (walls.includes(node)) met.add(node);
+    for (const name of node.outputs) {
+      behind.set(name, met);
+      if (name !== "" && met.size === walls.length && onPath.has(name)) return name;
+    }
+  }
+  return walls[0].outputs.find((name) => onPath.has(name)) ?? walls[0].outputs[0];
+}
+
+/** Values by position, each looked up when it is asked for: rules leave most of them alone. Undefined for one that is left out. */
+function onDemand(names: readonly string[], get: (name: string) => Value): readonly Value[] {
+  const values: Value[] = [];
+  for (const [i, name] of names.entries()) {
+    const look = name === "" ? () => undefined : () => get(name);
+    Object.defineProperty(values, i, { get: look, enumerable: true });
+  }
+  return values;
 }
 
 class Driver {
@@ -115,13 +151,9 @@ class Driver {
   }
 
   #context(node: Node): GradientContext {
-    const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#value(name))) as Value[];
-    const outputs = node.outputs.map((name) => (name === "" ? undefined : this.#value(name))) as Value[];
-    const dOutputs: Value[] = [];
-    for (const [i, name] of node.outputs.entries()) {
-      const get = (): Value => this.gradientOf(name) ?? this.builder.zerosLike(outputs[i]);
-      Object.defineProperty(dOutputs, i, { get, enumerable: true });
-    }
+    const inputs = onDemand(node.inputs, (name) => this.#value(name));
+    const outputs = onDemand(node.outputs, (name) => this.#value(name));
+    const dOutputs = onDemand(node.outputs, (name) => this.gradientOf(name) ?? this.builder.zerosLike(this.#value(name)));
     return { b: this.builder, node, inputs, outputs, dOutputs, has: (i) => node.inputs[i] !== undefined && node.inputs[i] !== "" };
   }
 

@@ -73,8 +73,7 @@ const prelu = defineOp({
 /** Opset 11 made the bounds inputs. */
 function boundsBecomeInputs(node: Node, context: UpgradeContext): readonly Node[] {
   const dtype = context.facts(node.inputs[0]).type?.dtype ?? "float32";
-  const bound = (name: string): string =>
-    node.attributes.has(name) ? context.constant(tensorOf(dtype, [floatAttribute(node, name)], [])) : "";
+  const bound = (name: string): string => (node.attributes.has(name) ? context.constant(tensorOf(dtype, [floatAttribute(node, name)], [])) : "");
   const inputs = [node.inputs[0], bound("min"), bound("max")];
   const attributes = new Map([...node.attributes].filter(([name]) => name !== "min" && name !== "max"));
   return [{ ...node, inputs: inputs.slice(0, inputs.findLastIndex((name) => name !== "") + 1), attributes }];
@@ -86,7 +85,8 @@ const clip = defineOp({
   attributes: { min: "float", max: "float" },
   settings: [1, 2],
   infer: ([x]) => [x],
-  batch: ([x, low, high], site) => (low ?? high) !== undefined || x === undefined ? "its bounds depend on the samples" : site.node.outputs.map(() => x),
+  batch: ([x, low, high], site) =>
+    (low ?? high) !== undefined || x === undefined ? "its bounds depend on the samples" : site.node.outputs.map(() => x),
   fold: (site) => {
     const { inputs } = site;
     if (inputs.length < 3 || inputs.some((i) => i.ints === undefined)) return [undefined];
@@ -96,10 +96,7 @@ const clip = defineOp({
     })(site);
   },
   grad: ({ b, has, inputs: [x, low, high], dOutputs: [dy] }) => {
-    const inside = [
-      ...(has(1) ? [b.op("GreaterOrEqual", [x, low])] : []),
-      ...(has(2) ? [b.op("LessOrEqual", [x, high])] : []),
-    ];
+    const inside = [...(has(1) ? [b.op("GreaterOrEqual", [x, low])] : []), ...(has(2) ? [b.op("LessOrEqual", [x, high])] : [])];
     if (inside.length === 0) return [dy];
     return [b.where(inside.reduce((p, q) => b.and(p, q)), dy, b.zero(dy))]; // prettier-ignore
   },
@@ -173,14 +170,9 @@ const softsign = activation(
   "x / (1 + |x|).",
 );
 
-const sigmoid = activation(
-  "Sigmoid",
-  13,
-  {},
-  ({ b, outputs: [y], dOutputs: [dy] }) => b.mul(dy, b.mul(y, b.sub(b.one(y), y))),
-  "1 / (1 + e^−x).",
-  { activation: "independentProbabilities" },
-);
+const sigmoid = activation("Sigmoid", 13, {}, ({ b, outputs: [y], dOutputs: [dy] }) => b.mul(dy, b.mul(y, b.sub(b.one(y), y))), "1 / (1 + e^−x).", {
+  activation: "independentProbabilities",
+});
 
 const tanh = activation("Tanh", 13, {}, ({ b, outputs: [y], dOutputs: [dy] }) => b.mul(dy, oneMinusSquare(b, y)), "The hyperbolic tangent.");
 

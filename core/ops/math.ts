@@ -33,14 +33,14 @@ const abs = elementwise(
   { fold: foldElementwise(numbersOnly(Math.abs)) },
 );
 
-const sqrt = elementwise(
-  "Sqrt",
-  13,
-  ({ b, outputs: [y], dOutputs: [dy] }) => b.div(b.mul(dy, b.scalar(dy, 0.5)), y),
-  "The square root.",
-);
+const sqrt = elementwise("Sqrt", 13, ({ b, outputs: [y], dOutputs: [dy] }) => b.div(b.mul(dy, b.scalar(dy, 0.5)), y), "The square root.");
 
-const reciprocal = elementwise("Reciprocal", 13, ({ b, outputs: [y], dOutputs: [dy] }) => b.neg(b.mul(dy, b.mul(y, y))), "One divided by each element.");
+const reciprocal = elementwise(
+  "Reciprocal",
+  13,
+  ({ b, outputs: [y], dOutputs: [dy] }) => b.neg(b.mul(dy, b.mul(y, y))),
+  "One divided by each element.",
+);
 
 const exp = elementwise("Exp", 13, ({ b, outputs: [y], dOutputs: [dy] }) => b.mul(dy, y), "e to the power of each element.");
 

@@ -179,12 +179,9 @@ const reduceProd = reduce("ReduceProd", { unsupported: "Frostline has no gradien
 const someAxes = ({ node }: Site): string | undefined =>
   intAttribute(node, "noop_with_empty_axes", 0) === 1 ? "noop_with_empty_axes on an operator that is more than a sum" : undefined;
 
-const reduceL1 = reduce(
-  "ReduceL1",
-  ({ b, x, dy }) => b.mul(dy, b.op("Sign", [x])),
-  "Sum of absolute values over axes; the gradient at 0 is 0.",
-  { unsupportedForm: someAxes },
-);
+const reduceL1 = reduce("ReduceL1", ({ b, x, dy }) => b.mul(dy, b.op("Sign", [x])), "Sum of absolute values over axes; the gradient at 0 is 0.", {
+  unsupportedForm: someAxes,
+});
 
 const reduceL2 = reduce(
   "ReduceL2",
@@ -197,9 +194,14 @@ const reduceSumSquare = reduce("ReduceSumSquare", ({ b, x, dy }) => b.mul(x, b.a
   unsupportedForm: someAxes,
 });
 
-const reduceLogSumExp = reduce("ReduceLogSumExp", ({ b, x, y, dy }) => b.mul(dy, b.exp(b.sub(x, y))), "Logarithm of the sum of exponentials over axes.", {
-  unsupportedForm: someAxes,
-});
+const reduceLogSumExp = reduce(
+  "ReduceLogSumExp",
+  ({ b, x, y, dy }) => b.mul(dy, b.exp(b.sub(x, y))),
+  "Logarithm of the sum of exponentials over axes.",
+  {
+    unsupportedForm: someAxes,
+  },
+);
 
 // ── positions of extremes ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -23,9 +23,7 @@ export function windowOf(node: Node, spatial: readonly number[], kernel: readonl
     const given = auto === "VALID" ? pads.map(() => 0) : pads;
     return { kernel, strides, dilations, padsBefore: given.slice(0, rank), padsAfter: given.slice(rank) };
   }
-  const totals = spatial.map((size, i) =>
-    Math.max(0, (Math.ceil(size / strides[i]) - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - size),
-  );
+  const totals = spatial.map((size, i) => Math.max(0, (Math.ceil(size / strides[i]) - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - size));
   const small = totals.map((t) => Math.floor(t / 2));
   const large = totals.map((t, i) => t - small[i]);
   const [padsBefore, padsAfter] = auto === "SAME_UPPER" ? [small, large] : [large, small];
