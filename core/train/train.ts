@@ -180,6 +180,7 @@ class Session {
       provider: executor.provider,
       threads: executor.threads,
       seed: recipe.seed,
+      heldOut: { validation: rowNumbers(job.split.validation), test: rowNumbers(job.split.test) },
       position: state.position,
       plan: this.#plans,
       prefix: { executions: [...this.#executions.values()].reduce((a, n) => a + n, 0), byPhase: Object.fromEntries(this.#executions) },
@@ -200,6 +201,11 @@ function chooseBest({ best }: RunState): number {
     if (loss !== undefined && least !== undefined && loss <= least) chosen = i;
   }
   return chosen;
+}
+
+/** As a person counts the rows of the data: from 1, the header left out. */
+function rowNumbers(rows: Uint32Array): readonly number[] {
+  return Array.from(rows, (row) => row + 1);
 }
 
 function labelled(counts: ConfusionMatrix["counts"], { targets }: Job): ConfusionMatrix {

@@ -3,7 +3,7 @@
 // exported model. `-- --seeds 0,1,2` trains once for each seed and prints the accuracy of every phase and its mean.
 
 import { spawn } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,8 +32,8 @@ async function trainOnce() {
   const started = performance.now();
   const status = await run([cli, "train", recipe]);
   if (status !== 0) return status;
-  console.log("\nReading digits with the exported model, through onnxruntime alone:\n");
-  const read = await run([join(folder, "read-digits.mjs")]);
+  console.log("\nEight digits that the training never saw, read with the exported model through onnxruntime alone:\n");
+  const read = await run([join(folder, "read-digits.mjs"), join(folder, "digits.onnx"), ...testRows().slice(0, 8).map(String)]);
   if (read !== 0) return read;
   console.log(`Done in ${((performance.now() - started) / 1000).toFixed(0)} s. What to do next:
   node ${shown(cli)} verify ${shown(modelOf(recipe))} ${shown(join(folder, "digits.onnx"))}
@@ -45,6 +45,13 @@ async function trainOnce() {
   npm run demo -- --seeds 0,1,2
       shows how much the accuracy depends on the split and the order of samples`);
   return 0;
+}
+
+/** Rows that the newest run held out for its test. @returns {readonly number[]} */
+function testRows() {
+  const runs = join(folder, ".frostline", "runs");
+  const newest = readdirSync(runs).sort().at(-1) ?? "";
+  return JSON.parse(readFileSync(join(runs, newest, "run.json"), "utf8")).heldOut.test;
 }
 
 /** The base model's file. @param {string} file a recipe */
