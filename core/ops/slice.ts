@@ -46,7 +46,7 @@ function cutSize({ start, end, step }: Cut, d: Dim): Dim {
       return Math.max(0, Math.ceil((stop - first) / step));
     }
     if (step === 1) return symbolicCut(start, end, d);
-    if (step === -1 && (start === -1 || start >= endless) && end <= -endless) return d;
+    if (step === -1 && (start === -1 || start >= endless) && Math.abs(end) >= endless) return d;
   }
   if (step === 1 && start === 0 && end === d) return d;
   return [start, end].some((v) => typeof v === "string" && v.startsWith("?")) ? unknownDim() : expression(`${d}[${start}:${end}:${step}]`);
@@ -63,12 +63,15 @@ function symbolicCut(start: number, end: number, d: Dim): Dim {
   return expression(`${d}[${start}:${end}]`);
 }
 
-/** Bounds as ONNX clamps them: element `first`, then every `step`, before `stop`. */
+/**
+ * Bounds as ONNX clamps them: element `first`, then every `step`, before `stop`. Backwards, an endless `end` of either sign means down to
+ * the first element: onnxruntime reads it so.
+ */
 function clamp(start: number, end: number, step: number, size: number): { first: number; stop: number } {
   const wrap = (v: number): number => (v < 0 ? v + size : v);
   const between = (v: number, low: number, high: number): number => Math.min(Math.max(v, low), high);
   if (step > 0) return { first: between(wrap(start), 0, size), stop: between(wrap(end), 0, size) };
-  return { first: between(wrap(start), 0, size - 1), stop: between(wrap(end), -1, size - 1) };
+  return { first: between(wrap(start), 0, size - 1), stop: end >= endless ? -1 : between(wrap(end), -1, size - 1) };
 }
 
 const foldSlice: FoldRule = (site) => {
