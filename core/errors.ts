@@ -459,6 +459,10 @@ function firstOf(names: readonly string[]): string {
   return names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
 }
 
+// ── command line ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const badUsage = (problem: string, hint: string) => make("usage/arguments", problem, {}, hint);
+
 // ── worker ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const workerEnded = (role: string, reason: string) =>

@@ -1,5 +1,5 @@
 // The version of Frostline, as package.json has it.
 
-import { version as packageVersion } from "../package.json";
+import manifest from "../package.json";
 
-export const version: string = packageVersion;
+export const version: string = manifest.version;

@@ -39,6 +39,8 @@ export interface PlanRow {
 export interface PlanEvent {
   readonly event: "plan";
   readonly run: string;
+  /** Path of the base model. */
+  readonly model: string;
   readonly phase: string;
   /** Position of the phase, from 1, among `phases`. */
   readonly index: number;

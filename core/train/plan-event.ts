@@ -13,6 +13,7 @@ export function planEvent(job: Job, { phase, graph }: OpenPhase, index: number, 
   return {
     event: "plan",
     run,
+    model: job.recipe.model,
     phase: phase.name,
     index: index + 1,
     phases: job.phases.length,

@@ -19,7 +19,7 @@ export interface VerifyReport {
   readonly removed: readonly string[];
   /** Those that had to stay the same and did not: changed, or gone without the recorded cut having removed them. */
   readonly violations: readonly string[];
-  /** How many had to stay the same. */
+  /** How many had to stay the same, without those that the recorded cut removed. */
   readonly checked: number;
 }
 
@@ -51,14 +51,14 @@ export function verifyModels(
   const names = [...earlier.keys()];
   const removed = names.filter((name) => !later.has(name));
   const changed = names.filter((name) => later.has(name) && later.get(name)?.hash !== earlier.get(name)?.hash);
-  const allowedToGo = new Set(cut?.removed);
+  const cutAway = new Set(removed.filter((name) => cut?.removed.includes(name)));
   return {
     same: names.filter((name) => later.get(name)?.hash === earlier.get(name)?.hash),
     changed,
     added: [...later.keys()].filter((name) => !earlier.has(name)),
     removed,
-    violations: [...changed, ...removed.filter((name) => !allowedToGo.has(name))].filter((name) => mustStay.has(name)),
-    checked: mustStay.size,
+    violations: [...changed, ...removed.filter((name) => !cutAway.has(name))].filter((name) => mustStay.has(name)),
+    checked: [...mustStay].filter((name) => !cutAway.has(name)).length,
   };
 }
 

@@ -1,0 +1,48 @@
+// `frostline train`: runs a recipe in the worker, shows how it goes, and turns Ctrl-C into a stop between two steps.
+
+import type { TrainRequest } from "../train/events.js";
+import type { WorkerClient } from "../worker/client.js";
+import type { Terminal } from "./terminal.js";
+import { TrainView } from "./train-view.js";
+import { withWorker } from "./worker.js";
+
+/** Exit status of a run that was stopped, as shells give it to what Ctrl-C ends. */
+const stoppedStatus = 130;
+
+export interface TrainOptions {
+  readonly resume?: string;
+  readonly cache: boolean;
+}
+
+export async function trainCommand(recipe: string, { resume, cache }: TrainOptions, terminal: Terminal): Promise<number> {
+  const request: TrainRequest = { recipePath: recipe, cache, ...(resume === undefined ? {} : { resume }) };
+  const view = new TrainView(terminal, recipe);
+  return withWorker("train", async (worker) => {
+    const release = stopOnSignals(worker, terminal);
+    try {
+      const done = await worker.train(request, (event) => {
+        terminal.record(event);
+        view.show(event);
+      });
+      return done.reason === "stopped" ? stoppedStatus : 0;
+    } finally {
+      release();
+      view.close();
+    }
+  });
+}
+
+/** The first signal asks the run to end with a checkpoint; later ones are told that it is on its way. */
+function stopOnSignals(worker: WorkerClient, terminal: Terminal): () => void {
+  let asked = false;
+  const onSignal = (): void => {
+    terminal.note(asked ? "Still writing the checkpoint; it will not take long." : "Stopping after this step, with a checkpoint …");
+    asked = true;
+    worker.stop();
+  };
+  terminal.onClosed(() => worker.stop());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  return () => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
+  };
+}
