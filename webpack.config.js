@@ -54,7 +54,9 @@ function bundle(name, { file, external, executable = false }, digest) {
     output: {
       path: path.join(__dirname, "dist"),
       filename: "[name].js",
-      chunkFilename: `${name}.[name].js`,
+      chunkFilename: `${name}.[id].js`,
+      // The folder is shared: each bundle clears away only what was its own.
+      clean: { keep: (asset) => !asset.startsWith(`${name}.`) },
       library: { type: "commonjs2" },
       devtoolNamespace: "frostline",
     },
@@ -73,7 +75,7 @@ function bundle(name, { file, external, executable = false }, digest) {
       ],
     },
     // Readable stack traces are worth more here than the size of the files.
-    optimization: { minimize: false, moduleIds: "deterministic", chunkIds: "named" },
+    optimization: { minimize: false, moduleIds: "deterministic", chunkIds: "deterministic" },
     performance: { hints: false },
     stats: { preset: "errors-warnings", builtAt: false },
     plugins: [
