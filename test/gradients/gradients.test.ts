@@ -9,7 +9,7 @@ import { allDefinitions, definitionOf } from "../../core/ops/index.js";
 import { inferGraph } from "../../core/ops/infer.js";
 import type { GradientRule, OpDefinition } from "../../core/ops/define.js";
 import { upgradeOpset } from "../../core/passes/upgrade-opset.js";
-import { checkGradients, checkUpgrade, prepareCase } from "../support/gradient-check.js";
+import { checkGradients, checkShapes, checkUpgrade, prepareCase } from "../support/gradient-check.js";
 import { graphOf, titleOf, valuesOf, type DimForm, type GradientCase } from "../support/gradient-case.js";
 
 interface Family {
@@ -39,6 +39,7 @@ describe("gradient", () => {
           const one = await prepareCase(test);
           await checkUpgrade(one);
           for (const form of test.dims ?? defaultForms) {
+            checkShapes(one, form);
             await checkGradients(one, "float64", form);
             counts.float64 += 1;
             await checkGradients(one, "float32", form);

@@ -254,6 +254,17 @@ function declare(shape: readonly number[], form: DimForm, input: number): readon
   return shape.map((d, axis) => (form === "unknown" ? `size${input}_${axis}` : d === 1 ? 1 : `size${d}`));
 }
 
+/** The sizes that the symbols of a form stand for. */
+export function sizesOf(test: GradientCase, form: DimForm): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  for (const [i, input] of test.inputs.entries()) {
+    if (input === undefined) continue;
+    const shape = input.kind === "float" ? input.shape : input.tensor.shape;
+    for (const [axis, d] of declare(shape, form, i).entries()) if (typeof d === "string") sizes.set(d, shape[axis]);
+  }
+  return sizes;
+}
+
 function withNode(graph: Graph, test: GradientCase): Graph {
   const outputs = test.outputNames ?? Array.from({ length: test.outputs ?? 1 }, (_, i) => `y${i}`);
   const node: Node = {

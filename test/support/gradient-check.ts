@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { gradients } from "../../core/autodiff/gradients.js";
 import { GraphBuilder, type Value } from "../../core/graph/builder.js";
-import { isStatic } from "../../core/graph/dims.js";
+import { substitute } from "../../core/graph/dims.js";
 import { isFloat, tensorOf } from "../../core/graph/tensor.js";
 import type { DType, Graph, TensorType } from "../../core/graph/types.js";
 import { inferGraph, inferNode } from "../../core/ops/infer.js";
@@ -13,7 +13,7 @@ import { prune } from "../../core/passes/prune.js";
 import { upgradeOpset } from "../../core/passes/upgrade-opset.js";
 import type { HostTensor } from "../../core/runtime/executor.js";
 import { compileFloat64 } from "./evaluate.js";
-import { graphOf, inputName, titleOf, valuesOf, type DimForm, type GradientCase } from "./gradient-case.js";
+import { graphOf, inputName, sizesOf, titleOf, valuesOf, type DimForm, type GradientCase } from "./gradient-case.js";
 import { seededRandom, seedOf } from "./random.js";
 import { compileGraph, fed, numbers, runGraph, type Tensors } from "./run-graph.js";
 
@@ -34,6 +34,8 @@ export interface PreparedCase {
   readonly values: readonly (readonly number[])[];
   /** Positions of the inputs whose gradients are checked. */
   readonly differentiated: readonly number[];
+  /** What the forward graph makes. */
+  readonly outputs: Tensors;
   readonly coefficients: readonly HostTensor[];
   /** What the gradients must be, by position in `differentiated`. */
   readonly wanted: readonly (readonly number[])[];
@@ -53,26 +55,24 @@ async function prepare(test: GradientCase): Promise<PreparedCase> {
   const values = valuesOf(test, seed);
   const differentiated = test.inputs.flatMap((input, i) => (input?.kind === "float" && input.differentiate ? [i] : []));
   const forward = upgradeOpset(graphOf(test, "float64", "static", values));
-  const shapes = await outputShapes(forward, feedsOf(test, "float64", values));
-  const coefficients = shapes.map((shape, i) => {
+  const outputs = await runForward(forward, feedsOf(test, "float64", values));
+  const coefficients = floatOutputs(forward).map((name, i) => {
+    const { shape } = outputs[name];
     const random = seededRandom(seedOf(`${title} coefficients ${i}`, seed));
     const count = shape.reduce((n, d) => n * d, 1);
     return fed(tensorOf("float64", Array.from({ length: count }, () => Math.round((random() * 2 - 1) * 1024) / 1024), shape)); // prettier-ignore
   });
-  const half = { test, title, values, differentiated, coefficients };
+  const half = { test, title, values, differentiated, outputs, coefficients };
   const expected = test.expected?.({ inputs: values, coefficients: coefficients.map(numbers) });
   return { ...half, wanted: expected ?? (await centralDifferences(forward, half)) };
 }
 
-/** Shapes of the floating outputs, from the shape rules where they tell, else from a run. */
-async function outputShapes(forward: Graph, feeds: Tensors): Promise<readonly (readonly number[])[]> {
-  const facts = inferGraph(forward);
-  const types = floatOutputs(forward).map((name) => (facts.get(name)?.type as TensorType).shape);
-  if (types.every(isStatic)) return types;
+/** The outputs of a run without a loss: their shapes are what the shape rules have to say. */
+async function runForward(forward: Graph, feeds: Tensors): Promise<Tensors> {
   const compiled = await compileFloat64(forward);
   const outputs = await compiled.run(feeds);
   await compiled.release();
-  return floatOutputs(forward).map((name) => outputs[name].shape);
+  return outputs;
 }
 
 function floatOutputs(graph: Graph): readonly string[] {
@@ -138,6 +138,26 @@ export function gradientGraph({ test, values, differentiated }: PreparedCase, dt
   const graph = withLoss(upgradeOpset(graphOf(test, dtype, form, values)), dtype);
   const { graph: full, gradients: names } = gradients(graph, [graph.outputs[0].name], differentiated.map(inputName));
   return { graph: prune(full, [...new Set(names.filter((n) => n !== undefined))], { keepInputs: true }), names };
+}
+
+/** Fails where the shape rules say of an output what it turns out not to be; symbols stand for the sizes that the case has. */
+export function checkShapes({ test, title, values, outputs }: PreparedCase, form: DimForm): void {
+  const graph = upgradeOpset(graphOf(test, "float64", form, values));
+  const facts = inferGraph(graph);
+  const sizes = sizesOf(test, form);
+  // A list of axes or sizes that is fed says only at run time what it makes of a shape.
+  const fedList = test.inputs.some((input) => input?.kind === "given" && input.isList === true && !input.constant);
+  for (const { name } of graph.outputs) {
+    const type = facts.get(name)?.type;
+    const { dtype, shape } = outputs[name];
+    const where = `${title}, ${form} sizes: inferred "${name}"`;
+    assert.equal(type?.dtype, dtype, `${where}: element type`);
+    if (type.shape === undefined) continue;
+    const inferred = type.shape.map((d) => substitute(d, sizes));
+    const unknowns = inferred.map((d, axis) => (typeof d === "number" ? d : shape[axis]));
+    assert.deepEqual(unknowns, shape, `${where}: shape`);
+    if (form === "static" && !fedList) assert.deepEqual(inferred, shape, `${where}: shape`);
+  }
 }
 
 /** Fails, with the seed in its message, where an analytic gradient is not what it must be. */
