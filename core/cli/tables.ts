@@ -64,7 +64,7 @@ const mostRows = 24;
 /** A line for each layer and mark; neighbours with the same mark and a common scope are drawn together where there are many. */
 export function freezeTable(rows: readonly PlanRow[], colors: Colors): readonly string[] {
   let shown = rows.map((row): ShownRow => ({ ...row, layers: 1, first: row.layer, last: row.layer }));
-  for (const depth of [3, 2, 1, 0]) if (shown.length > mostRows) shown = collapse(shown, depth);
+  for (const depth of [6, 5, 4, 3, 2, 1, 0]) if (shown.length > mostRows) shown = collapse(shown, depth);
   const paint: Record<PlanRow["mark"], (text: string) => string> = {
     trainable: colors.green,
     frozen: colors.cyan,

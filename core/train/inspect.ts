@@ -14,6 +14,7 @@ import { inferGraph } from "../ops/infer.js";
 import { analyseBatch, type BatchBlock } from "../passes/batch.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import type { MarkTotals } from "./events.js";
+import { totalsOf } from "./plan-event.js";
 import { applyPlan } from "./plan.js";
 
 export interface InspectedValue {
@@ -100,13 +101,6 @@ function describeDim(dim: Dim): number | string | null {
 
 function describeParameter({ name, path, dtype, shape, tensor, layer, kind, mark, reason }: MarkedParameter): InspectedParameter {
   return { name, path, dtype, shape, elements: size(tensor), layer, kind, mark, ...(reason === undefined ? {} : { reason }) };
-}
-
-/** Elements by mark. */
-export function totalsOf(marked: readonly MarkedParameter[]): MarkTotals {
-  const sum = (mark: Mark): number => marked.filter((p) => p.mark === mark).reduce((total, { tensor }) => total + size(tensor), 0);
-  const [trainable, frozen, blocked] = [sum("trainable"), sum("frozen"), sum("blocked")];
-  return { parameters: trainable + frozen + blocked, trainable, frozen, blocked, buffers: sum("buffer") };
 }
 
 function countOps(graph: Graph): Readonly<Record<string, number>> {

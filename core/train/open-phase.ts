@@ -22,11 +22,18 @@ export interface OpenPhase {
   readonly frozen: (weights?: Weights) => readonly (readonly [string, Tensor])[];
 }
 
-/** Answers undefined where a stop came while features were computed. */
-export async function openPhase(job: Job, index: number, from: Snapshot, context: FeatureContext): Promise<OpenPhase | undefined> {
+/** Answers undefined where a stop came while features were computed. `onGraph` hears of the phase's graphs before that begins. */
+export async function openPhase(
+  job: Job,
+  index: number,
+  from: Snapshot,
+  context: FeatureContext,
+  onGraph?: (graph: PhaseGraph) => void,
+): Promise<OpenPhase | undefined> {
   const phase = job.phases[index];
   const start = tensorsOf(from, dtypesOf(job.graph));
   const graph = buildPhaseGraph(overlay(job.graph, start), phase, job.context, job.batch);
+  onGraph?.(graph);
   const features = await openFeatures(job, phase.name, graph, context);
   if (!(await features.fill())) {
     features.close();

@@ -6,7 +6,7 @@ import type { MarkTotals, PlanEvent, PlanRow } from "./events.js";
 import type { Job } from "./job.js";
 import type { OpenPhase } from "./open-phase.js";
 
-export function planEvent(job: Job, { phase, graph }: OpenPhase, index: number, run: string): PlanEvent {
+export function planEvent(job: Job, { phase, graph }: Pick<OpenPhase, "phase" | "graph">, index: number, run: string): PlanEvent {
   const { train, validation, test } = job.split;
   const steps = (batchSize: number): number => Math.ceil(train.length / batchSize);
   const cut = graph.prefix?.outputs.at(-1)?.name;
@@ -27,10 +27,18 @@ export function planEvent(job: Job, { phase, graph }: OpenPhase, index: number, 
   };
 }
 
+/** What a layer is called in reports: its scope, or the stored name's where the node has no name that says anything (`Conv_17`). */
+function labelOf({ layer, name }: MarkedParameter): string {
+  const end = name.lastIndexOf(".");
+  return /^(node_)?[A-Z]\w*_\d+$/.test(layer) && end > 0 ? name.slice(0, end) : layer;
+}
+
 /** One row per layer and mark, in the order of first use. */
 function rowsOf(marked: readonly MarkedParameter[]): readonly PlanRow[] {
   const rows = new Map<string, PlanRow>();
-  for (const { layer, mark, reason, shape } of marked) {
+  for (const parameter of marked) {
+    const { mark, reason, shape } = parameter;
+    const layer = labelOf(parameter);
     const key = `${layer}\n${mark}\n${reason ?? ""}`;
     const row = rows.get(key) ?? { layer, mark, ...(reason === undefined ? {} : { reason }), tensors: 0, elements: 0 };
     rows.set(key, { ...row, tensors: row.tensors + 1, elements: row.elements + elementCount(shape) });
@@ -39,7 +47,7 @@ function rowsOf(marked: readonly MarkedParameter[]): readonly PlanRow[] {
 }
 
 /** Elements by mark. */
-function totalsOf(marked: readonly MarkedParameter[]): MarkTotals {
+export function totalsOf(marked: readonly MarkedParameter[]): MarkTotals {
   const sum = (mark: MarkedParameter["mark"]): number => marked.filter((p) => p.mark === mark).reduce((n, p) => n + elementCount(p.shape), 0);
   const [trainable, frozen, blocked, buffers] = [sum("trainable"), sum("frozen"), sum("blocked"), sum("buffer")];
   return { parameters: trainable + frozen + blocked, trainable, frozen, blocked, buffers };

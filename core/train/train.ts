@@ -79,7 +79,8 @@ class Session {
       hooks: this.#hooks,
       ...(cache ? { cacheFolder: join(job.recipe.folder, ".frostline", "cache") } : {}),
       checkpoint: ({ name, freeze }) => this.#checkpoint(name, freeze),
-      onPhase: (opened, index) => this.#onPhase(opened, index),
+      onPlan: (planned, index) => this.#onPlan(planned, index),
+      onPhase: (opened) => this.#onPhase(opened),
     });
     try {
       const ending = await trainer.run();
@@ -140,16 +141,19 @@ class Session {
     };
   }
 
-  async #onPhase(opened: OpenPhase, index: number): Promise<void> {
+  #onPlan(planned: Pick<OpenPhase, "phase" | "graph">, index: number): void {
     const { job, run } = this.#options;
-    const event = planEvent(job, opened, index, run.id);
+    const event = planEvent(job, planned, index, run.id);
     this.#plans.push({
       ...event,
-      freeze: opened.phase.freeze,
-      marks: opened.graph.marked.map(({ name, path, mark, reason, shape }) => ({ name, path, mark, reason, elements: elementCount(shape) })),
+      freeze: planned.phase.freeze,
+      marks: planned.graph.marked.map(({ name, path, mark, reason, shape }) => ({ name, path, mark, reason, elements: elementCount(shape) })),
     });
-    this.#executions.set(opened.phase.name, opened.runtime.features.progress.executions);
     this.#emit(event);
+  }
+
+  async #onPhase({ phase, runtime }: OpenPhase): Promise<void> {
+    this.#executions.set(phase.name, runtime.features.progress.executions);
     await this.#record("running");
   }
 

@@ -23,6 +23,8 @@ export interface TrainerOptions {
   readonly cacheFolder?: string;
   /** Writes a checkpoint of the state as it is. */
   readonly checkpoint: (phase: SettledPhase) => Promise<void>;
+  /** A phase is about to be trained; its features are computed next. */
+  readonly onPlan: (phase: Pick<OpenPhase, "phase" | "graph">, index: number) => void;
   readonly onPhase: (phase: OpenPhase, index: number) => Promise<void>;
 }
 
@@ -49,7 +51,7 @@ export class Trainer {
     const { phases } = this.#job;
     const { position } = this.#state;
     while (position.phase < phases.length) {
-      const opened = await this.#openPhase(position.phase);
+      const opened = await this.#openPhase(position.phase, (graph) => this.#options.onPlan({ phase: phases[position.phase], graph }, position.phase));
       if (opened === undefined) return this.#stop(phases[position.phase]);
       await this.#options.onPhase(opened, position.phase);
       if ((await this.#trainPhase(opened)) === "stopped") return this.#stop(phases[position.phase]);
@@ -74,10 +76,10 @@ export class Trainer {
   }
 
   /** The phase compiled for the weights that it starts from; undefined where a stop came while its features were computed. */
-  async #openPhase(index: number): Promise<OpenPhase | undefined> {
+  async #openPhase(index: number, onGraph?: (graph: OpenPhase["graph"]) => void): Promise<OpenPhase | undefined> {
     const known = this.#open.get(index);
     if (known !== undefined) return known;
-    const opened = await openPhase(this.#job, index, startWeights(this.#state, index), this.#options);
+    const opened = await openPhase(this.#job, index, startWeights(this.#state, index), this.#options, onGraph);
     if (opened !== undefined) this.#open.set(index, opened);
     return opened;
   }
