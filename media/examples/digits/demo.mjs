@@ -21,7 +21,7 @@ const cli = join(root, "dist", "cli.js");
  * @returns {Promise<number>} exit status
  */
 function run(args) {
-  const child = spawn(process.execPath, args, { cwd: folder, stdio: "inherit" });
+  const child = spawn(process.execPath, args, { stdio: "inherit" });
   return new Promise((resolve, reject) => child.on("error", reject).on("close", (status) => resolve(status ?? 4)));
 }
 
@@ -35,15 +35,9 @@ async function trainOnce() {
   console.log("\nEight digits that the training never saw, read with the exported model through onnxruntime alone:\n");
   const read = await run([join(folder, "read-digits.mjs"), join(folder, "digits.onnx"), ...testRows().slice(0, 8).map(String)]);
   if (read !== 0) return read;
-  console.log(`Done in ${((performance.now() - started) / 1000).toFixed(0)} s. What to do next:
-  node ${shown(cli)} verify ${shown(modelOf(recipe))} ${shown(join(folder, "digits.onnx"))}
-      checks from the two files that everything frozen is unchanged
-  node ${shown(cli)} inspect ${shown(join(folder, "digits.onnx"))}
-      lists layers and parameters
-  ${shown(recipe)}
-      is the recipe: change it and run the demo again; features that were computed once are reused
-  npm run demo -- --seeds 0,1,2
-      shows how much the accuracy depends on the split and the order of samples`);
+  console.log(`Done in ${((performance.now() - started) / 1000).toFixed(0)} s. In this checkout, \`frostline\` is \`node ${shown(cli)}\`. More to try:
+  npm run demo -- --seeds 0,1,2    how much the accuracy depends on the split and the order of samples
+  ${shown(recipe)}    the recipe: change it and run the demo again`);
   return 0;
 }
 
@@ -54,15 +48,11 @@ function testRows() {
   return JSON.parse(readFileSync(join(runs, newest, "run.json"), "utf8")).heldOut.test;
 }
 
-/** The base model's file. @param {string} file a recipe */
-function modelOf(file) {
-  return join(folder, /"model":\s*"([^"]+)"/.exec(readFileSync(file, "utf8"))?.[1] ?? "");
-}
-
 /** @param {readonly number[]} seeds */
 async function trainSeeds(seeds) {
   /** @type {Map<string, number[]>} */
   const accuracies = new Map();
+  console.log(`Training with ${seeds.length === 1 ? "one seed" : `${seeds.length} seeds`}, one after the other …`);
   for (const seed of seeds) {
     const { status, phases } = await trainSeed(seed);
     if (status !== 0) return status;
@@ -100,7 +90,7 @@ async function trainSeed(seed) {
  * @returns {Promise<{ status: number, phases: readonly PhaseMetrics[] }>}
  */
 async function trainQuietly(file) {
-  const child = spawn(process.execPath, [cli, "train", file, "--json"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [cli, "train", file, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
   /** @type {readonly PhaseMetrics[]} */
   let phases = [];
   const ended = new Promise((resolve) => child.on("close", (status) => resolve(status ?? 4)));
