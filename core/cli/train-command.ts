@@ -18,31 +18,38 @@ export async function trainCommand(recipe: string, { resume, cache }: TrainOptio
   const request: TrainRequest = { recipePath: recipe, cache, ...(resume === undefined ? {} : { resume }) };
   const view = new TrainView(terminal, recipe);
   return withWorker("train", async (worker) => {
-    const release = stopOnSignals(worker, terminal);
+    const signals = stopOnSignals(worker, terminal, view);
     try {
       const done = await worker.train(request, (event) => {
+        if (event.event === "done") signals.finish();
         terminal.record(event);
         view.show(event);
       });
       return done.reason === "stopped" ? stoppedStatus : 0;
     } finally {
-      release();
+      signals.release();
       view.close();
     }
   });
 }
 
-/** The first signal asks the run to end with a checkpoint; later ones are told that it is on its way. */
-function stopOnSignals(worker: WorkerClient, terminal: Terminal): () => void {
-  let asked = false;
+/** The first signal asks the run to end with a checkpoint; later ones are told that it is on its way. After `finish` there is nothing to stop. */
+function stopOnSignals(worker: WorkerClient, terminal: Terminal, view: TrainView): { readonly finish: () => void; readonly release: () => void } {
+  let state: "running" | "stopping" | "finished" = "running";
   const onSignal = (): void => {
-    terminal.note(asked ? "Still writing the checkpoint; it will not take long." : "Stopping after this step, with a checkpoint …");
-    asked = true;
+    if (state === "finished") return;
+    view.note(state === "running" ? "Stopping after this step, with a checkpoint …" : "Still writing the checkpoint; it will not take long.");
+    state = "stopping";
     worker.stop();
   };
   terminal.onClosed(() => worker.stop());
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
-  return () => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
+  return {
+    finish: () => {
+      state = "finished";
+    },
+    release: () => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
+    },
   };
 }

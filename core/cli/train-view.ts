@@ -10,7 +10,7 @@ import type { Terminal } from "./terminal.js";
 export class TrainView {
   readonly #terminal: Terminal;
   readonly #recipe: string;
-  readonly #bars: MultiBar | undefined;
+  #bars: MultiBar | undefined;
   #bar: { readonly bar: SingleBar; readonly kind: "cache" | "step"; readonly started: number; readonly first: number } | undefined;
   #plan: PlanEvent | undefined;
 
@@ -49,10 +49,17 @@ export class TrainView {
     }
   }
 
+  /** Tells of something between two events; on standard error, unless a progress bar is drawn. */
+  note(text: string): void {
+    if (this.#bar === undefined) this.#terminal.note(text);
+    else this.#print(`  ${text}`);
+  }
+
   /** Takes the progress bar away, so that what follows stands on lines of its own. */
   close(): void {
     this.#removeBar();
     this.#bars?.stop();
+    this.#bars = undefined;
   }
 
   /** A line above the progress bar. */
