@@ -2,7 +2,7 @@
 // key. Least recently used files go first when the limit is reached. A cache that cannot be written or read never fails a run.
 
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, rmSync, truncateSync, writeSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
@@ -22,12 +22,14 @@ type Description = z.infer<typeof descriptionSchema>;
 /** The records of one key on disk. Appended in order, readable at any place. */
 export class CachedFeatures {
   readonly #file: number;
+  readonly #path: string;
   readonly #descriptionPath: string;
   readonly #recordBytes: number;
   readonly #chunks: Description["chunks"];
 
-  private constructor(file: number, descriptionPath: string, description: Description) {
+  private constructor(file: number, path: string, descriptionPath: string, description: Description) {
     this.#file = file;
+    this.#path = path;
     this.#descriptionPath = descriptionPath;
     this.#recordBytes = description.recordBytes;
     this.#chunks = description.chunks;
@@ -44,12 +46,12 @@ export class CachedFeatures {
     const path = join(folder, `${key}.features`);
     const descriptionPath = join(folder, `${key}.json`);
     const description = (await readDescription(descriptionPath, recordBytes)) ?? { recordBytes, chunks: [] };
-    const file = openSync(path, openFlag(description));
+    const file = openSync(path, constants.O_RDWR | constants.O_CREAT);
     const kept = verifiedChunks(file, description);
     truncateSync(path, countRecords(kept) * recordBytes);
     const now = new Date();
     await utimes(path, now, now);
-    return new CachedFeatures(file, descriptionPath, { recordBytes, chunks: kept });
+    return new CachedFeatures(file, path, descriptionPath, { recordBytes, chunks: kept });
   }
 
   /** Number of records that are there, always the first ones. */
@@ -70,16 +72,18 @@ export class CachedFeatures {
 
   /** Reads `into.byteLength` bytes from record `index` on. */
   read(index: number, into: Uint8Array): void {
-    readSync(this.#file, into, 0, into.byteLength, index * this.#recordBytes);
+    readAll(this.#file, into, index * this.#recordBytes);
   }
 
   close(): void {
     closeSync(this.#file);
   }
-}
 
-function openFlag(description: Description): string {
-  return description.chunks.length === 0 ? "w+" : "r+";
+  /** Gives the space back, where keeping turned out to be impossible. */
+  discard(): void {
+    this.close();
+    for (const path of [this.#path, this.#descriptionPath]) rmSync(path, { force: true });
+  }
 }
 
 async function readDescription(path: string, recordBytes: number): Promise<Description | undefined> {
@@ -97,7 +101,7 @@ function verifiedChunks(file: number, { recordBytes, chunks }: Description): Des
   let offset = 0;
   for (const chunk of chunks) {
     const bytes = new Uint8Array(chunk.records * recordBytes);
-    if (readSync(file, bytes, 0, bytes.byteLength, offset) < bytes.byteLength || sha256(bytes) !== chunk.sha256) break;
+    if (readAll(file, bytes, offset) < bytes.byteLength || sha256(bytes) !== chunk.sha256) break;
     kept.push(chunk);
     offset += bytes.byteLength;
   }
@@ -106,6 +110,17 @@ function verifiedChunks(file: number, { recordBytes, chunks }: Description): Des
 
 function countRecords(chunks: Description["chunks"]): number {
   return chunks.reduce((sum, chunk) => sum + chunk.records, 0);
+}
+
+/** Answers how many bytes there were. */
+function readAll(file: number, into: Uint8Array, position: number): number {
+  let done = 0;
+  while (done < into.byteLength) {
+    const read = readSync(file, into, done, into.byteLength - done, position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
 }
 
 function writeAll(file: number, bytes: Uint8Array, position: number): void {

@@ -95,6 +95,8 @@ export class FeatureStore {
       if (this.#memory === undefined && this.#cache === undefined) return true;
       if (batches % commitEvery === 0) await this.#commit();
       this.#report(done, this.#progress.reused);
+      // A stop is a message: it is read here.
+      await new Promise(setImmediate);
     }
     await this.#commit();
     await this.#maker.release();
@@ -184,7 +186,7 @@ export class FeatureStore {
 
   /** Without a place on disk, and with too little memory, features are computed again whenever they are read. */
   #dropCache(cause: unknown): void {
-    this.#cache?.close();
+    this.#cache?.discard();
     this.#cache = undefined;
     this.#options.onCacheError(cause);
   }
