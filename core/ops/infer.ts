@@ -1,11 +1,13 @@
 // Runs the operators' shape rules over a node or a whole graph. Graphs are expected in the internal opset's form.
 
+import { tensorAttribute } from "../graph/attributes.js";
+import { EngineError } from "../errors.js";
 import type { InferNode } from "../graph/builder.js";
 import { isStatic, symbol } from "../graph/dims.js";
 import type { Dim, Graph, Node, TensorType, ValueType } from "../graph/types.js";
 import type { Facts, Site } from "./define.js";
 import { factsOfTensor, longestFollowed } from "./facts.js";
-import { definitionOf } from "./index.js";
+import { definitionOf, isConstantNode } from "./index.js";
 
 export { factsOfTensor };
 
@@ -40,6 +42,8 @@ export function siteOf(node: Node, inputs: readonly Facts[]): Site {
 export function inferOutputs(node: Node, inputs: readonly Facts[]): readonly Facts[] {
   const definition = definitionOf(node);
   if (definition === undefined) return node.outputs.map(() => nothing);
+  const held = isConstantNode(node) ? tensorAttribute(node, "value") : undefined;
+  if (held !== undefined) return [factsOfTensor(held)];
   const site = siteOf(node, inputs);
   const types = definition.infer(
     inputs.map((f) => f.type),
@@ -64,20 +68,20 @@ export interface InferOptions {
   readonly inputs?: ReadonlyMap<string, TensorType>;
   /** Use the file's declared types of inner values where no rule knows better (default true). */
   readonly trustDeclared?: boolean;
+  /** Take a node whose operands cannot fit for one whose outputs are unknown (default false): where nothing is going to be computed from them. */
+  readonly tolerant?: boolean;
 }
 
 /** Facts of every value of the graph; a value that is absent from the answer is unknown. @throws model/shape */
-export function inferGraph(graph: Graph, { inputs, trustDeclared = true }: InferOptions = {}): ReadonlyMap<string, Facts> {
+export function inferGraph(graph: Graph, { inputs, trustDeclared = true, tolerant = false }: InferOptions = {}): ReadonlyMap<string, Facts> {
   const facts = new Map<string, Facts>();
   for (const { name, type } of graph.inputs) facts.set(name, inputs?.has(name) === true ? { type: inputs.get(name) } : factsOfType(type));
   for (const [name, tensor] of graph.initializers) facts.set(name, factsOfTensor(tensor));
   for (const [name, { values, shape }] of graph.sparseInitializers) facts.set(name, { type: { kind: "tensor", dtype: values.dtype, shape } });
   const declared = new Map([...graph.valueTypes, ...graph.outputs.map((o) => [o.name, o] as const)]);
   for (const node of graph.nodes) {
-    const outputs = inferOutputs(
-      node,
-      node.inputs.map((name) => facts.get(name) ?? nothing),
-    );
+    const inputFacts = node.inputs.map((name) => facts.get(name) ?? nothing);
+    const outputs = tolerant ? inferTolerantly(node, inputFacts) : inferOutputs(node, inputFacts);
     node.outputs.forEach((name, i) => {
       if (name === "") return;
       const known = outputs[i];
@@ -86,4 +90,13 @@ export function inferGraph(graph: Graph, { inputs, trustDeclared = true }: Infer
     });
   }
   return facts;
+}
+
+function inferTolerantly(node: Node, inputs: readonly Facts[]): readonly Facts[] {
+  try {
+    return inferOutputs(node, inputs);
+  } catch (error) {
+    if (error instanceof EngineError) return node.outputs.map(() => nothing);
+    throw error;
+  }
 }

@@ -75,7 +75,7 @@ export function inspectModel({ graph }: Model, model: string, { freeze = [] }: I
   const parameters = collectParameters(graph);
   const { isFrozen } = applyPlan(freeze, parameters);
   const upgraded = upgradeOpset(graph);
-  const facts = inferGraph(upgraded);
+  const facts = inferGraph(upgraded, { tolerant: true });
   const marked = analyseFreeze(upgraded, upgraded.outputs.map((o) => o.name), parameters, isFrozen, facts); // prettier-ignore
   const { free, blockedBy, proposedCut } = analyseBatch(graph);
   return {

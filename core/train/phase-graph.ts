@@ -58,7 +58,13 @@ export function markParameters(graph: Graph, phase: SettledPhase, context: Phase
   const parameters = collectParameters(graph);
   const plan = applyPlan(phase.freeze, parameters, context.headPrefix === undefined ? {} : { headPrefix: context.headPrefix });
   const stopped = insertStops(upgradeOpset(graph), phase.stopGradient);
-  const marked = analyseFreeze(stopped, [lossInput(stopped, context.output, context.loss)], parameters, plan.isFrozen, inferGraph(stopped));
+  const marked = analyseFreeze(
+    stopped,
+    [lossInput(stopped, context.output, context.loss)],
+    parameters,
+    plan.isFrozen,
+    inferGraph(stopped, { tolerant: true }),
+  );
   return { plan, marked };
 }
 
