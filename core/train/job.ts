@@ -64,6 +64,15 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
   const whole = surgery?.model ?? inlined;
   const output = lossOutput(whole.graph, recipe.loss);
   const phases = settlePhases(recipe, surgery?.headPrefix);
+  const context: PhaseContext = {
+    output,
+    loss: recipe.loss,
+    headPrefix: surgery?.headPrefix,
+    headDropout: new Set(surgery?.headDropout),
+    modelDropout: recipe.dropout === "active",
+  };
+  // Before the data, which may take a while to read.
+  const warnings = phases.flatMap((phase) => checkPlan(whole.graph, phase, context));
   const table = await readTable(recipe.data.csv, { features: recipe.data.features, labels: [recipe.data.label].flat() });
   const source = tableSource(table);
   const transform = compileTransform(recipe.data.transform, source.sampleShape);
@@ -74,13 +83,6 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
   if (!batch.free && phases.some((phase) => phase.batchSize > 1)) throw errors.batchBlocked(...blockOf(batch));
   const graph = batch.free ? batch.graph : shaped;
   const targets = readTargets(recipe, table, graph, output);
-  const context: PhaseContext = {
-    output,
-    loss: recipe.loss,
-    headPrefix: surgery?.headPrefix,
-    headDropout: new Set(surgery?.headDropout),
-    modelDropout: recipe.dropout === "active",
-  };
   const job: Job = {
     recipe,
     id: identify(recipe, baseModel, table.sha256),
@@ -97,9 +99,9 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     transform,
     targets,
     split: split(source.count, recipe.data.split, recipe.seed, targets.kind === "classes" ? targets.indices : undefined),
-    warnings: [...(surgery?.warnings ?? []), ...phases.flatMap((phase) => phaseWarnings(graph, phase, context))],
+    warnings: [...(surgery?.warnings ?? []), ...warnings],
   };
-  checkPhases(job);
+  checkGradients(job);
   return job;
 }
 
@@ -107,17 +109,18 @@ function settlePhases(recipe: ResolvedRecipe, headPrefix: string | undefined): r
   return phasesOf(recipe).map((phase) => ({ ...phase, freeze: phase.freeze ?? defaultPlan(headPrefix) }));
 }
 
-/** Marks and differentiates every phase once, without running anything: a mistake in the last one is found before the first one runs. */
-function checkPhases(job: Job): void {
-  for (const phase of job.phases) {
-    const built = buildPhaseGraph(job.graph, phase, job.context, job.batch);
-    assertTrainable(built.marked);
-    buildTraining({ ...built, ...job.context, boundary: [] });
+/** Differentiates every phase once, without running anything: what has no gradient in the last one is found before the first one runs. */
+function checkGradients({ model, graph, batch, phases, context }: Job): void {
+  for (const phase of phases) {
+    const built = buildPhaseGraph({ whole: model.graph, graph, batch }, phase, context);
+    buildTraining({ ...built, ...context, boundary: [] });
   }
 }
 
-function phaseWarnings(graph: Graph, phase: SettledPhase, context: PhaseContext): readonly string[] {
-  const { plan, marked } = markParameters(graph, phase, context);
+/** Answers what a plan asks for in vain. @throws whatever is wrong with it */
+function checkPlan(whole: Graph, phase: SettledPhase, context: PhaseContext): readonly string[] {
+  const { plan, marked } = markParameters(whole, phase, context);
+  assertTrainable(marked);
   return blockedRequests(marked, plan).map(
     ({ name, reason }) => `Phase "${phase.name}": "${name}" is asked to train, but every path from it to the loss is cut (${reason}).`,
   );

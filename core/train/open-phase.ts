@@ -31,8 +31,9 @@ export async function openPhase(
   onGraph?: (graph: PhaseGraph) => void,
 ): Promise<OpenPhase | undefined> {
   const phase = job.phases[index];
-  const start = tensorsOf(from, dtypesOf(job.graph));
-  const graph = buildPhaseGraph(overlay(job.graph, start), phase, job.context, job.batch);
+  const start = tensorsOf(from, dtypesOf(job.model.graph));
+  const started = { whole: overlay(job.model.graph, start), graph: overlay(job.graph, start), batch: job.batch };
+  const graph = buildPhaseGraph(started, phase, job.context);
   onGraph?.(graph);
   const features = await openFeatures(job, phase.name, graph, context);
   if (!(await features.fill())) {

@@ -50,14 +50,14 @@ export interface PhaseGraph extends MarkedPlan {
 }
 
 /**
- * Marks every parameter under a phase's plan.
+ * Marks every parameter of the whole model under a phase's plan.
  * @throws recipe/no-match, recipe/unknown-value; whatever the plan refuses
  */
-export function markParameters(graph: Graph, phase: SettledPhase, context: PhaseContext): MarkedPlan {
-  for (const name of phase.stopGradient) requireValue(graph, name, "stopGradient");
-  const parameters = collectParameters(graph);
+export function markParameters(whole: Graph, phase: SettledPhase, context: PhaseContext): MarkedPlan {
+  for (const name of phase.stopGradient) requireValue(whole, name, "stopGradient");
+  const parameters = collectParameters(whole);
   const plan = applyPlan(phase.freeze, parameters, context.headPrefix === undefined ? {} : { headPrefix: context.headPrefix });
-  const stopped = insertStops(upgradeOpset(graph), phase.stopGradient);
+  const stopped = insertStops(upgradeOpset(whole), phase.stopGradient);
   const marked = analyseFreeze(
     stopped,
     [lossInput(stopped, context.output, context.loss)],
@@ -68,9 +68,19 @@ export function markParameters(graph: Graph, phase: SettledPhase, context: Phase
   return { plan, marked };
 }
 
-/** Splits the model at the frost line of a phase. `graph` has a free batch and the weights that the phase starts from. */
-export function buildPhaseGraph(graph: Graph, phase: SettledPhase, context: PhaseContext, batch: BatchAnalysis): PhaseGraph {
-  const { plan, marked } = markParameters(graph, phase, context);
+/** What a phase is built from, with the weights that it starts from in place. */
+export interface PhaseModel {
+  /** All of the model: parameters are marked in it. */
+  readonly whole: Graph;
+  /** The part that the loss needs, with a free batch: it is split. */
+  readonly graph: Graph;
+  /** Of `graph`. */
+  readonly batch: BatchAnalysis;
+}
+
+/** Splits the model at the frost line of a phase. */
+export function buildPhaseGraph({ whole, graph, batch }: PhaseModel, phase: SettledPhase, context: PhaseContext): PhaseGraph {
+  const { plan, marked } = markParameters(whole, phase, context);
   const trainable = marked.filter((p) => p.mark === "trainable").map((p) => p.name);
   const trainableLayers = new Set(marked.filter((p) => p.mark === "trainable").flatMap((p) => p.uses.map((use) => use.node.outputs[0])));
   const hasActiveDropout = (node: Node): boolean => context.modelDropout || context.headDropout.has(node.name);
