@@ -162,8 +162,7 @@ export const externalData = (tensor: string, problem: string, location: string) 
     "External data must lie in regular files inside the model's folder: keep them beside the model, as it was exported.",
   );
 
-export const badTensor = (tensor: string, problem: string) =>
-  make("model/tensor", `tensor "${tensor}": has ${problem}`, { tensor, problem });
+export const badTensor = (tensor: string, problem: string) => make("model/tensor", `tensor "${tensor}": has ${problem}`, { tensor, problem });
 
 export const untypedAttribute = (node: NodeLike, attribute: string) =>
   make("model/attribute-type", `${describeNode(node)}: attribute "${attribute}" has no type that is known`, { node: node.name, attribute });
@@ -410,6 +409,8 @@ const fileReasons: Readonly<Record<string, string>> = {
   EDQUOT: "the disk quota is used up",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of the path is a file",
+  EEXIST: "a part of the path is a file",
+  EFBIG: "the file would be larger than the system allows",
   EMFILE: "too many files are open",
 };
 
@@ -442,7 +443,10 @@ export const unknownRun = (run: string, folder: string, near: readonly string[])
 // ── proof and verification ──────────────────────────────────────────────────────────────────────────────────────────
 
 export const verifyFailed = (violations: readonly string[], checked: number) =>
-  make("check/verify", `${violations.length} of ${checked} tensors that had to stay the same did not: ${firstOf(violations)}`, { violations, checked });
+  make("check/verify", `${violations.length} of ${checked} tensors that had to stay the same did not: ${firstOf(violations)}`, {
+    violations,
+    checked,
+  });
 
 export const nothingToVerify = (after: string) =>
   make(
@@ -552,7 +556,10 @@ export const cacheUnusable = (folder: string, cause: unknown) =>
 export const proofFailed = (phase: string, changed: readonly string[]) =>
   make(
     "check/proof",
-    `${changed.length} frozen tensor${changed.length === 1 ? "" : "s"} changed in phase "${phase}": ${changed.slice(0, 5).map((n) => `"${n}"`).join(", ")}${changed.length > 5 ? ", …" : ""}`,
+    `${changed.length} frozen tensor${changed.length === 1 ? "" : "s"} changed in phase "${phase}": ${changed
+      .slice(0, 5)
+      .map((n) => `"${n}"`)
+      .join(", ")}${changed.length > 5 ? ", …" : ""}`,
     { phase, changed },
     "Nothing was exported. Frozen tensors never change by design: please report this with the run's folder.",
   );

@@ -9,7 +9,7 @@ import { ancestors, readsOf } from "../graph/traverse.js";
 import { validate } from "../graph/validate.js";
 import { definitionOf } from "../ops/index.js";
 import { inferGraph, inferNode, type InferOptions } from "../ops/infer.js";
-import type { Facts, GradientContext, GradientRule } from "../ops/define.js";
+import type { Facts, GradientContext } from "../ops/define.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { flowTo, type Flow } from "./flow.js";
 
@@ -130,7 +130,7 @@ class Driver {
     if (!needs.includes(true) || !node.outputs.some((o) => this.#arrived.has(o))) return;
     const context = this.#context(node);
     this.builder.scope = `${node.inputs[needs.indexOf(true)]}_grad`;
-    const results = (definition.grad as GradientRule)(context);
+    const results = definition.grad(context);
     for (const [i, name] of node.inputs.entries()) {
       if (!needs[i]) continue;
       this.builder.scope = `${name}_grad`;

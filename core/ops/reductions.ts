@@ -83,7 +83,7 @@ function foldWhole(f: (...elements: readonly Dim[]) => Dim | undefined): FoldRul
   return (site) => {
     const [x] = site.inputs;
     const whole = x.ints !== undefined && x.type?.shape?.length === 1 && axesOf(site, 1)?.length === 1;
-    const element = whole ? f(...(x.ints as readonly Dim[])) : undefined;
+    const element = whole ? f(...x.ints) : undefined;
     return [element === undefined ? undefined : [element]];
   };
 }

@@ -90,7 +90,7 @@ class NativeProgram implements Program {
       throw errors.runtimeFailed(reasonOf(cause));
     }
     const outputs: Record<string, HostTensor> = {};
-    for (const [name, value] of Object.entries(results)) outputs[name] = into[name] ?? hostTensor(value as OrtTensor);
+    for (const [name, value] of Object.entries(results)) outputs[name] = into[name] ?? hostTensor(value);
     return outputs;
   }
 

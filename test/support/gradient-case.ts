@@ -190,7 +190,7 @@ function plain(value: Attribute | number | string | readonly number[]): string {
   if (typeof value !== "object") return String(value);
   if (Array.isArray(value)) return `[${value.join(", ")}]`;
   const { type, value: inner } = value as Attribute & { readonly value: unknown };
-  if (type === "string") return new TextDecoder().decode(inner as Uint8Array);
+  if (type === "string") return new TextDecoder().decode(inner);
   return type === "float" || type === "int" ? String(inner) : Array.isArray(inner) ? `[${inner.join(", ")}]` : type;
 }
 
