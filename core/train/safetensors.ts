@@ -34,17 +34,16 @@ const longestHeader = 100_000_000;
  * Source: https://huggingface.co/docs/safetensors/index#format
  */
 export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
-  const header: Record<string, unknown> = {};
-  if (metadata.size > 0) header[metadataKey] = Object.fromEntries(metadata);
+  const header: [string, unknown][] = metadata.size > 0 ? [[metadataKey, Object.fromEntries(metadata)]] : [];
   const ordered = [...tensors].sort(([a, x], [b, y]) => byteSize(y.dtype, 1) - byteSize(x.dtype, 1) || (a < b ? -1 : 1));
   let end = 0;
   for (const [name, { dtype, shape, data }] of ordered) {
     const type = names[dtype];
     if (type === undefined || !(data instanceof Uint8Array)) throw errors.unsupportedDType(dtype, `tensor "${name}" in a safetensors file`);
     if (name === metadataKey) throw errors.badSafetensors(name, `a tensor cannot be called "${metadataKey}"`);
-    header[name] = { dtype: type, shape, data_offsets: [end, (end += data.byteLength)] };
+    header.push([name, { dtype: type, shape, data_offsets: [end, (end += data.byteLength)] }]);
   }
-  const json = new TextEncoder().encode(JSON.stringify(header));
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const start = lengthBytes + Math.ceil(json.byteLength / alignment) * alignment;
   const file = new Uint8Array(start + end).fill(0x20, lengthBytes, start);
   new DataView(file.buffer).setBigUint64(0, BigInt(start - lengthBytes), true);
