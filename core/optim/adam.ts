@@ -1,5 +1,6 @@
 // Adam and AdamW, which differ in where weight decay acts. Settings are checked in index.ts.
 
+import { endOf, kernelsFor } from "./arena.js";
 import { zeroState, type AdamSettings, type Optimizer } from "./define.js";
 
 const { fround, sqrt } = Math;
@@ -22,7 +23,7 @@ export function adamOptimizer(settings: AdamSettings): Optimizer {
   return {
     settings,
     slots,
-    initialState: (length) => zeroState(slots, length),
+    initialState: (length, allocate) => zeroState(slots, length, allocate),
     step(parameter, gradient, state, { learningRate, step }) {
       const { mean, square } = state;
       const correction = sqrt(1 - beta2 ** step);
@@ -30,6 +31,12 @@ export function adamOptimizer(settings: AdamSettings): Optimizer {
       const epsilon = fround(settings.epsilon * correction);
       const shrink = decoupled ? fround(1 - learningRate * settings.weightDecay) : 1;
       const penalty = decoupled ? 0 : fround(settings.weightDecay);
+      const kernels = kernelsFor(parameter, gradient, mean, square);
+      if (kernels !== undefined) {
+        const [p, g, m, v, end] = [parameter.byteOffset, gradient.byteOffset, mean.byteOffset, square.byteOffset, endOf(parameter)];
+        kernels.adam(p, g, m, v, end, shrink, penalty, keepMean, shareMean, keepSquare, shareSquare, rate, epsilon);
+        return;
+      }
       for (let i = 0; i < parameter.length; i += 1) {
         const p = fround(parameter[i] * shrink);
         const g = fround(gradient[i] + fround(penalty * p));

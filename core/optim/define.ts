@@ -46,12 +46,13 @@ export interface Optimizer {
   readonly settings: OptimizerSettings;
   /** Names of the running values that it keeps. */
   readonly slots: readonly string[];
-  /** Zeros: the state before the first update. */
-  initialState(length: number): Slots;
+  /** Zeros: the state before the first update. `allocate` says where they lie. */
+  initialState(length: number, allocate?: (length: number) => Float32Array): Slots;
   /** Updates `parameter` and `state` in place; the gradient stays as it is. All are equally long. */
   step(parameter: Float32Array, gradient: Float32Array, state: Slots, settings: StepSettings): void;
 }
 
-export function zeroState(slots: readonly string[], length: number): Slots {
-  return Object.fromEntries(slots.map((slot) => [slot, new Float32Array(length)]));
+/** Zeros by slot, in memory from `allocate` where it is given. */
+export function zeroState(slots: readonly string[], length: number, allocate = (n: number): Float32Array => new Float32Array(n)): Slots {
+  return Object.fromEntries(slots.map((slot) => [slot, allocate(length)]));
 }

@@ -1,5 +1,6 @@
 // Stochastic gradient descent with momentum. Settings are checked in index.ts.
 
+import { endOf, kernelsFor } from "./arena.js";
 import { zeroState, type Optimizer, type SgdSettings } from "./define.js";
 
 const { fround } = Math;
@@ -16,10 +17,16 @@ export function sgdOptimizer(settings: SgdSettings): Optimizer {
   return {
     settings,
     slots,
-    initialState: (length) => zeroState(slots, length),
+    initialState: (length, allocate) => zeroState(slots, length, allocate),
     step(parameter, gradient, state, { learningRate, step }) {
       const rate = fround(learningRate);
+      const kernels = kernelsFor(parameter, gradient, ...Object.values(state));
+      const [at, from, end] = [parameter.byteOffset, gradient.byteOffset, endOf(parameter)];
       if (slots.length === 0) {
+        if (kernels !== undefined) {
+          kernels.sgd(at, from, end, rate, decay);
+          return;
+        }
         for (let i = 0; i < parameter.length; i += 1) {
           const p = parameter[i];
           parameter[i] = p - fround(rate * fround(gradient[i] + fround(decay * p)));
@@ -28,6 +35,10 @@ export function sgdOptimizer(settings: SgdSettings): Optimizer {
       }
       const running = state.momentum;
       const share = step === 1 ? 1 : fround(1 - settings.dampening);
+      if (kernels !== undefined) {
+        kernels.momentum(at, from, running.byteOffset, end, rate, decay, momentum, share, nesterov ? 1 : 0);
+        return;
+      }
       for (let i = 0; i < parameter.length; i += 1) {
         const p = parameter[i];
         const g = fround(gradient[i] + fround(decay * p));

@@ -2,8 +2,12 @@
 // needs.
 
 import { tensorAttribute } from "../graph/attributes.js";
+import { elementCount } from "../graph/dims.js";
 import type { DType, Graph, Tensor } from "../graph/types.js";
 import { isConstantNode } from "../ops/index.js";
+import { Arena } from "../optim/arena.js";
+import type { Optimizer } from "../optim/define.js";
+import { createOptimizer } from "../optim/index.js";
 import { overlay } from "../passes/weights.js";
 import { tensorOfHost } from "../runtime/host-tensor.js";
 import type { Job } from "./job.js";
@@ -15,6 +19,9 @@ import { tensorsOf, type Snapshot } from "./state.js";
 export interface OpenPhase {
   readonly phase: SettledPhase;
   readonly graph: PhaseGraph;
+  readonly optimizer: Optimizer;
+  /** Holds weights, gradients and running values of what trains. */
+  readonly arena: Arena;
   readonly runtime: PhaseRuntime;
   /** Tensors of the snapshot that the phase starts from, in the model's own element types. */
   readonly start: ReadonlyMap<string, Tensor>;
@@ -41,8 +48,17 @@ export async function openPhase(
     return undefined;
   }
   const plan = { ...graph, output: job.context.output, loss: job.context.loss, boundary: features.values };
-  const runtime = new PhaseRuntime(context.executor, plan, features, job.targets, job.recipe.seed);
-  return { phase, graph, runtime, start, frozen: (weights) => frozenTensors(graph, weights) };
+  const optimizer = createOptimizer(phase.optimizer);
+  const arena = arenaFor(graph, optimizer);
+  const runtime = new PhaseRuntime(context.executor, plan, features, job.targets, job.recipe.seed, arena);
+  return { phase, graph, optimizer, arena, runtime, start, frozen: (weights) => frozenTensors(graph, weights) };
+}
+
+/** Room for weight, gradient and running values of every tensor that trains. */
+function arenaFor({ marked, trainable }: PhaseGraph, { slots }: Optimizer): Arena {
+  const training = new Set(trainable);
+  const lengths = marked.filter(({ name, nested }) => !nested && training.has(name)).map(({ shape }) => elementCount(shape));
+  return new Arena(lengths.flatMap((length) => Array.from({ length: 2 + slots.length }, () => length)));
 }
 
 function frozenTensors({ marked, trainable, movingStatistics }: PhaseGraph, weights: Weights | undefined): readonly (readonly [string, Tensor])[] {

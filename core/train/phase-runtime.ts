@@ -1,11 +1,21 @@
 // A phase ready to run: its features and its two programs (compiled per batch size on first use), fed with a run's weights.
 
+import { elementCount } from "../graph/dims.js";
 import { stream, uniform } from "../nn/random.js";
+import type { Arena } from "../optim/arena.js";
 import type { Executor, HostTensor } from "../runtime/executor.js";
 import { widened } from "../runtime/host-tensor.js";
 import type { FeatureStore } from "./features.js";
 import type { Master } from "./state.js";
-import { compileEvaluation, compileTraining, type EvaluationProgram, type MaskInput, type SuffixPlan, type TrainingProgram } from "./step-program.js";
+import {
+  compileEvaluation,
+  compileTraining,
+  type EvaluationProgram,
+  type Gradient,
+  type MaskInput,
+  type SuffixPlan,
+  type TrainingProgram,
+} from "./step-program.js";
 import { targetTensor, type Targets } from "./targets.js";
 
 /** What a run of either program answers. */
@@ -18,7 +28,7 @@ export interface BatchResult {
 
 export interface TrainingResult extends BatchResult {
   /** Gradient of the loss by trainable tensor, float32 in the tensor's shape. Overwritten by the next step. */
-  readonly gradients: ReadonlyMap<string, HostTensor & { readonly data: Float32Array }>;
+  readonly gradients: ReadonlyMap<string, Gradient>;
 }
 
 /** The weights that a program is fed: masters of the trainable tensors, and running statistics that move. */
@@ -30,15 +40,18 @@ export class PhaseRuntime {
   readonly #plan: SuffixPlan;
   readonly #targets: Targets;
   readonly #seed: number;
+  readonly #arena: Arena;
+  readonly #gradients = new Map<string, Gradient>();
   readonly #training = new Map<number, TrainingProgram>();
   readonly #evaluation = new Map<number, EvaluationProgram>();
 
-  constructor(executor: Executor, plan: SuffixPlan, features: FeatureStore, targets: Targets, seed: number) {
+  constructor(executor: Executor, plan: SuffixPlan, features: FeatureStore, targets: Targets, seed: number, arena: Arena) {
     this.#executor = executor;
     this.#plan = plan;
     this.features = features;
     this.#targets = targets;
     this.#seed = seed;
+    this.#arena = arena;
   }
 
   /** Loss, prediction and gradients on the samples `rows`; `step` keys the dropout masks. Moves running statistics in `weights`. */
@@ -71,10 +84,19 @@ export class PhaseRuntime {
   async #trainingFor(batchSize: number): Promise<TrainingProgram> {
     let compiled = this.#training.get(batchSize);
     if (compiled === undefined) {
-      compiled = await compileTraining(this.#executor, this.#plan, batchSize);
+      compiled = await compileTraining(this.#executor, this.#plan, batchSize, (name, shape) => this.#gradientMemory(name, shape));
       this.#training.set(batchSize, compiled);
     }
     return compiled;
+  }
+
+  #gradientMemory(name: string, shape: readonly number[]): Gradient {
+    let memory = this.#gradients.get(name);
+    if (memory === undefined) {
+      memory = { dtype: "float32", shape, data: this.#arena.floats(elementCount(shape)) };
+      this.#gradients.set(name, memory);
+    }
+    return memory;
   }
 
   async #feeds({ target, inputs }: EvaluationProgram, rows: readonly number[], weights: Weights): Promise<Record<string, HostTensor>> {

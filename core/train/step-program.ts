@@ -4,7 +4,7 @@
 import { gradients } from "../autodiff/gradients.js";
 import * as errors from "../errors.js";
 import { isStatic } from "../graph/dims.js";
-import type { Graph, Node, TensorType } from "../graph/types.js";
+import type { DType, Graph, Node, TensorType } from "../graph/types.js";
 import { attachLoss, type AttachedLoss } from "../nn/losses.js";
 import { inferGraph } from "../ops/infer.js";
 import { useBatchStatistics } from "../passes/batch-norm.js";
@@ -47,6 +47,9 @@ export interface StatisticsUpdate {
   readonly momentum: number;
 }
 
+/** float32, in the shape of the tensor that it is for. */
+export type Gradient = HostTensor & { readonly data: Float32Array };
+
 export interface EvaluationProgram {
   readonly program: Program;
   readonly loss: string;
@@ -61,7 +64,7 @@ export interface TrainingProgram extends EvaluationProgram {
   readonly masks: readonly MaskInput[];
   readonly statistics: readonly StatisticsUpdate[];
   /** Memory that each step writes its gradients to, by trainable tensor. */
-  readonly gradients: ReadonlyMap<string, HostTensor & { readonly data: Float32Array }>;
+  readonly gradients: ReadonlyMap<string, Gradient>;
   /** The same memory by the name of the program's output. */
   readonly into: Readonly<Record<string, HostTensor>>;
 }
@@ -108,17 +111,21 @@ export function buildTraining(plan: SuffixPlan, batchSize?: number): TrainingGra
   return { graph, attached, gradients: outputs, masks: active.masks, statistics: updates };
 }
 
+/** Where the gradient of a trainable tensor is written: the same memory for every batch size. */
+export type GradientMemory = (name: string, shape: readonly number[]) => Gradient;
+
 /** Compiles a training step on `batchSize` samples. @throws model/no-gradient; run/compile */
-export async function compileTraining(executor: Executor, plan: SuffixPlan, batchSize: number): Promise<TrainingProgram> {
+export async function compileTraining(executor: Executor, plan: SuffixPlan, batchSize: number, memory: GradientMemory): Promise<TrainingProgram> {
   const { graph, attached, gradients: outputs, masks, statistics } = buildTraining(plan, batchSize);
   const facts = inferGraph(graph);
-  const allocate = (name: string): HostTensor => {
+  const typeOf = (name: string): { readonly dtype: DType; readonly shape: readonly number[] } => {
     const type = facts.get(name)?.type;
     if (type === undefined || !isStatic(type.shape)) throw errors.unknownRank({ opType: "value", name, outputs: [name] }, name);
-    return hostTensor(type.dtype, type.shape);
+    return { dtype: type.dtype, shape: type.shape };
   };
-  const into: Record<string, GradientMemory> = {};
-  for (const output of outputs.values()) into[output] ??= allocate(output) as GradientMemory;
+  const allocate = (name: string): HostTensor => hostTensor(typeOf(name).dtype, typeOf(name).shape);
+  const into: Record<string, Gradient> = {};
+  for (const [name, output] of outputs) into[output] ??= memory(name, typeOf(output).shape);
   return {
     program: await executor.compile(graph),
     ...roles(attached, graph),
@@ -128,8 +135,6 @@ export async function compileTraining(executor: Executor, plan: SuffixPlan, batc
     into,
   };
 }
-
-type GradientMemory = HostTensor & { readonly data: Float32Array };
 
 function roles({ loss, prediction, target }: AttachedLoss, graph: Graph): Pick<EvaluationProgram, "loss" | "prediction" | "target" | "inputs"> {
   return { loss, prediction, target, inputs: new Set(graph.inputs.map((i) => i.name)) };

@@ -3,8 +3,7 @@
 
 import { shuffled } from "../data/split.js";
 import * as errors from "../errors.js";
-import { createOptimizer } from "../optim/index.js";
-import type { Optimizer } from "../optim/define.js";
+import type { Arena } from "../optim/arena.js";
 import { learningRateAt } from "../optim/schedules.js";
 import type { Executor } from "../runtime/executor.js";
 import type { TrainHooks } from "./events.js";
@@ -88,10 +87,10 @@ export class Trainer {
     const { phase, graph } = opened;
     const { position, trained } = this.#state;
     this.#beginPhase(opened);
-    const optimizer = createOptimizer(phase.optimizer);
+    moveTo(opened.arena, this.#state, graph.trainable);
     for (const name of [...graph.trainable, ...graph.movingStatistics]) trained.add(name);
     while (position.epoch < phase.epochs) {
-      if ((await this.#trainEpoch(opened, optimizer)) === "stopped") return "stopped";
+      if ((await this.#trainEpoch(opened)) === "stopped") return "stopped";
       await this.#finishEpoch(opened);
       Object.assign(position, { epoch: position.epoch + 1, batch: 0, totalEpochs: position.totalEpochs + 1 });
       this.#state.sums = emptySums();
@@ -114,7 +113,8 @@ export class Trainer {
     state.spanBefore = hashTensors(frozen());
   }
 
-  async #trainEpoch({ phase, graph, runtime }: OpenPhase, optimizer: Optimizer): Promise<Ending> {
+  async #trainEpoch(opened: OpenPhase): Promise<Ending> {
+    const { phase, graph, runtime } = opened;
     const { recipe, split, targets } = this.#job;
     const state = this.#state;
     const { position } = state;
@@ -129,7 +129,7 @@ export class Trainer {
       const learningRate = learningRateAt(phase.schedule, phase.optimizer.learningRate, inPhase, phase.epochs * perEpoch);
       const result = await runtime.train(rows, state.weights, position.step);
       if (!Number.isFinite(result.loss)) throw errors.diverged(position.step + 1, position.epoch + 1, result.loss);
-      for (const name of graph.trainable) this.#update(name, result.gradients.get(name)?.data, optimizer, learningRate);
+      for (const name of graph.trainable) this.#update(name, result.gradients.get(name)?.data, opened, learningRate);
       state.sums = addBatch(state.sums, targets, rows, result);
       position.batch += 1;
       position.step += 1;
@@ -149,13 +149,13 @@ export class Trainer {
     return "completed";
   }
 
-  #update(name: string, gradient: Float32Array | undefined, optimizer: Optimizer, learningRate: number): void {
+  #update(name: string, gradient: Float32Array | undefined, { optimizer, arena }: OpenPhase, learningRate: number): void {
     const { weights, optimizer: states } = this.#state;
     const master = weights.get(name);
     if (master === undefined || gradient === undefined) return;
     let own = states.get(name);
     if (own === undefined || optimizer.slots.some((slot) => own?.slots[slot] === undefined)) {
-      own = { step: 0, slots: optimizer.initialState(master.data.length) };
+      own = { step: 0, slots: optimizer.initialState(master.data.length, (length) => arena.floats(length)) };
       states.set(name, own);
     }
     own.step += 1;
@@ -205,4 +205,20 @@ function startWeights({ best }: RunState, index: number): Snapshot {
 /** Lower validation loss wins, the earlier epoch on a tie; without validation the latest epoch does. */
 function isBetter(loss: number | undefined, known: PhaseBest | undefined): boolean {
   return loss === undefined || known?.loss === undefined || loss < known.loss;
+}
+
+/** Lays weights and running values of what trains into the phase's memory, values unchanged. */
+function moveTo(arena: Arena, { weights, optimizer }: RunState, trainable: readonly string[]): void {
+  const move = (data: Float32Array): Float32Array => {
+    const moved = arena.floats(data.length);
+    moved.set(data);
+    return moved;
+  };
+  for (const name of trainable) {
+    const master = weights.get(name);
+    if (master !== undefined) weights.set(name, { ...master, data: move(master.data) });
+    const state = optimizer.get(name);
+    if (state !== undefined)
+      optimizer.set(name, { ...state, slots: Object.fromEntries(Object.entries(state.slots).map(([slot, data]) => [slot, move(data)])) });
+  }
 }
