@@ -80,7 +80,7 @@ export function inspectModel({ graph }: Model, model: string, { freeze = [] }: I
   const { free, blockedBy, proposedCut } = analyseBatch(graph);
   return {
     model,
-    inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)).map(describeValue),
+    inputs: graph.inputs.map(describeValue),
     outputs: graph.outputs.map(describeValue),
     batch: { free, ...(blockedBy === undefined ? {} : { blockedBy }), ...(proposedCut === undefined ? {} : { proposedCut }) },
     parameters: marked.map(describeParameter),

@@ -65,6 +65,12 @@ export class Workspace {
     await writeFile(this.path(name), [["label", ...features], ...rows].map((row) => row.join(",")).join("\n") + "\n");
   }
 
+  /** Writes a text file; answers its path. */
+  async writeFile(name: string, text: string): Promise<string> {
+    await writeFile(this.path(name), text);
+    return this.path(name);
+  }
+
   /** Runs a recipe to its end; what is not given is as in `recipeOf`. */
   async train(recipe: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Promise<Finished> {
     const events: TrainEvent[] = [];
