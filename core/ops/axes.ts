@@ -3,7 +3,7 @@
 import * as errors from "../errors.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import type { Dim, Node } from "../graph/types.js";
-import type { BatchAxis, BatchRule } from "./define.js";
+import { sameBatch, type BatchAxis, type BatchRule } from "./define.js";
 
 /** Bound that reaches past the end of any axis. */
 export const beyondEnd = 2 ** 31 - 1;
@@ -79,12 +79,15 @@ export function batchOutside(worksAlong: (site: Parameters<BatchRule>[1]) => rea
   };
 }
 
+/** Why operands whose samples lie differently end a batch. */
+export const differentAxes = "samples of its operands lie along different axes";
+
 /** The one axis that all operands which vary with the sample share, or why there is none. */
 export function commonAxis(axes: readonly (BatchAxis | undefined)[]): BatchAxis | string {
   let found: BatchAxis | undefined;
   for (const axis of axes) {
     if (axis === undefined) continue;
-    if (found !== undefined && (found.axis !== axis.axis || found.inner !== axis.inner)) return "samples of its operands lie along different axes";
+    if (found !== undefined && !sameBatch(found, axis)) return differentAxes;
     found = axis;
   }
   return found ?? "no operand varies with the sample";

@@ -2,6 +2,7 @@
 // older forms become this one. Everything outside `core/ops` is blind to operator types and asks these records.
 
 import type { GraphBuilder, Value } from "../graph/builder.js";
+import { multiply } from "../graph/dims.js";
 import type { AttributeType, Dim, Node, Tensor, TensorType } from "../graph/types.js";
 
 /** What is known of a value before anything runs. */
@@ -10,6 +11,8 @@ export interface Facts {
   readonly type: TensorType | undefined;
   /** Elements of a small integer tensor (a shape, axes, bounds) where they are known, possibly as symbolic sizes. */
   readonly ints?: readonly Dim[];
+  /** Elements of a small floating vector that the model holds (scales), where they are known. */
+  readonly floats?: readonly number[];
 }
 
 /** A node in its surroundings. Entries of absent optional inputs have no type. */
@@ -45,12 +48,32 @@ export type GradientRule = (context: GradientContext) => readonly InputGradient[
 export type GradientStance = GradientRule | "zero" | { readonly unsupported: string };
 
 /**
- * Where the samples of a batch lie in a value: along `axis`, whose size is batch · `inner`, sample-major. Undefined for a
- * value that does not depend on the samples.
+ * Where the samples of a batch lie in a value: along `axis`, whose size is `outer` · batch · `inner`, merged in this order of
+ * significance. Undefined for a value that does not depend on the samples.
  */
 export interface BatchAxis {
   readonly axis: number;
+  readonly outer: Dim;
   readonly inner: Dim;
+}
+
+/** An axis that holds the samples and nothing else. */
+export function batchAlone(axis: number): BatchAxis {
+  return { axis, outer: 1, inner: 1 };
+}
+
+export function sameBatch(a: BatchAxis, b: BatchAxis): boolean {
+  return a.axis === b.axis && a.outer === b.outer && a.inner === b.inner;
+}
+
+/** Size of an axis that holds the samples, for a batch of the given size. */
+export function batchSize({ outer, inner }: BatchAxis, batch: Dim): Dim {
+  return multiply(multiply(outer, batch), inner);
+}
+
+/** Whether a value has one entry per sample along axis 0. */
+export function isPerSample(axis: BatchAxis | undefined): boolean {
+  return axis !== undefined && sameBatch(axis, batchAlone(0));
 }
 
 export interface BatchSite extends Site {
@@ -120,8 +143,11 @@ export interface OpDefinition {
   readonly slot: (input: number) => Slot | undefined;
   /** Absent: it cannot be told whether samples stay apart. */
   readonly batch?: BatchRule;
-  /** In older models, what to rewrite so that a baked-in batch of 1 becomes free; undefined where nothing has to be. */
-  readonly freeBatch?: (axis: BatchAxis, site: BatchSite, context: UpgradeContext) => Node | undefined;
+  /**
+   * What to rewrite so that a baked-in batch of 1 becomes free: the nodes that take the node's place, in operators and forms that every
+   * opset from 8 on has, the node itself last. Undefined where nothing has to be rewritten, or nothing can.
+   */
+  readonly freeBatch?: (axes: readonly (BatchAxis | undefined)[], site: BatchSite, context: UpgradeContext) => readonly Node[] | undefined;
   readonly upgrades: readonly Upgrade[];
   /** The output differs from run to run. */
   readonly random: boolean | ((node: Node) => boolean);

@@ -5,13 +5,13 @@ import { floatAttribute, intAttribute, stringAttribute } from "../graph/attribut
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import { broadcastShapes, formatShape } from "../graph/dims.js";
 import type { Dim, Shape } from "../graph/types.js";
-import { agree } from "./axes.js";
-import { defineOp, parameter, slots, type BatchAxis, type BatchRule, type GradientRule, type InferRule } from "./define.js";
+import { agree, differentAxes } from "./axes.js";
+import { defineOp, parameter, sameBatch, slots, type BatchAxis, type BatchRule, type GradientRule, type InferRule } from "./define.js";
 import { tensorType } from "./rules.js";
 
 // ── MatMul ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const inferMatMul: InferRule = ([a, c], { node }) => {
+export const inferMatMul: InferRule = ([a, c], { node }) => {
   const dtype = a?.dtype ?? c?.dtype;
   if (dtype === undefined) return [undefined];
   if (a?.shape === undefined || c?.shape === undefined) return [tensorType(dtype, undefined)];
@@ -60,7 +60,7 @@ const gradMatMul: GradientRule = ({ b, inputs: [a, c], dOutputs }) => {
   return [() => withoutAxis(b.matmul(dy(), b.transposeLast(right)), 2, aRank === 1), () => b.matmul(b.transposeLast(left), dy())];
 };
 
-const batchMatMul: BatchRule = ([a, c], { inputs, outputs }) => {
+export const batchMatMul: BatchRule = ([a, c], { inputs, outputs }) => {
   const ranks = inputs.map((f) => f.type?.shape?.length);
   const [aRank, cRank] = ranks;
   const rank = outputs[0]?.type?.shape?.length;
@@ -74,8 +74,7 @@ const batchMatMul: BatchRule = ([a, c], { inputs, outputs }) => {
   };
   const fromA = a && placed(a, aRank, false);
   const fromC = c && placed(c, cRank, c.axis === cRank - 1);
-  if (fromA !== undefined && fromC !== undefined && (fromA.axis !== fromC.axis || fromA.inner !== fromC.inner))
-    return "samples of its operands lie along different axes";
+  if (fromA !== undefined && fromC !== undefined && !sameBatch(fromA, fromC)) return differentAxes;
   return [fromA ?? fromC];
 };
 
@@ -133,7 +132,7 @@ const batchGemm: BatchRule = ([a, c, bias], { node, inputs }) => {
   const biasRank = inputs[2]?.type?.shape?.length ?? 2;
   const found = [a && { ...a, axis: 0 }, c && { ...c, axis: 1 }, bias && { ...bias, axis: bias.axis + 2 - biasRank }].filter((x) => x !== undefined);
   const [first] = found;
-  return found.every((x) => x.axis === first.axis && x.inner === first.inner) ? [first] : "samples of its operands lie along different axes";
+  return found.every((x) => sameBatch(x, first)) ? [first] : differentAxes;
 };
 
 const gemm = defineOp({

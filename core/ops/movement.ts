@@ -8,7 +8,7 @@ import { add, broadcastShapes, divideExactly, expression, formatShape, isStatic,
 import { tensorOf } from "../graph/tensor.js";
 import type { Dim, Node, Shape } from "../graph/types.js";
 import { agree, batchOutside, range, resolveAxis, sameTypeAs, sizeOf, vector } from "./axes.js";
-import { defineOp, operand, slots, type InferRule, type Site } from "./define.js";
+import { batchSize, defineOp, operand, slots, type InferRule, type Site } from "./define.js";
 import { foldSame } from "./shape.js";
 import { tensorType } from "./rules.js";
 
@@ -108,7 +108,7 @@ const concat = defineOp({
     const found = batchOutside(() => [along], "joins")(axes, site);
     const axis = typeof found === "string" ? undefined : found[0];
     if (axis === undefined) return found;
-    const size = multiply(site.batch, axis.inner);
+    const size = batchSize(axis, site.batch);
     const baked = site.inputs.findIndex((f) => f.type?.shape !== undefined && f.type.shape[axis.axis] !== size);
     return baked < 0 ? found : `bakes the batch size in: joins samples with ${formatShape(site.inputs[baked].type?.shape)}`;
   },

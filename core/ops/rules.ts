@@ -3,7 +3,8 @@
 import * as errors from "../errors.js";
 import { broadcastShapes, formatShape } from "../graph/dims.js";
 import type { DType, Shape, TensorType } from "../graph/types.js";
-import type { BatchAxis, BatchRule, InferRule } from "./define.js";
+import { differentAxes } from "./axes.js";
+import { sameBatch, type BatchAxis, type BatchRule, type InferRule } from "./define.js";
 
 export function tensorType(dtype: DType, shape: Shape | undefined): TensorType {
   return { kind: "tensor", dtype, ...(shape === undefined ? {} : { shape }) };
@@ -33,9 +34,8 @@ export const batchElementwise: BatchRule = (axes, { inputs }) => {
     if (axis === undefined) continue;
     const own = ranks[i];
     if (own === undefined) return "the rank of an operand is not known";
-    const aligned: BatchAxis = { axis: axis.axis + rank - own, inner: axis.inner };
-    if (found !== undefined && (found.axis !== aligned.axis || found.inner !== aligned.inner))
-      return "samples of its operands lie along different axes";
+    const aligned: BatchAxis = { ...axis, axis: axis.axis + rank - own };
+    if (found !== undefined && !sameBatch(found, aligned)) return differentAxes;
     found = aligned;
   }
   return [found];

@@ -7,14 +7,15 @@ import { tensorOf } from "../graph/tensor.js";
 import type { Dim, Node, Shape } from "../graph/types.js";
 import { range, resolveAxes, resolveAxis } from "./axes.js";
 import {
+  batchSize,
   defineOp,
   type BatchAxis,
   type BatchSite,
   type FoldRule,
   type GradientRule,
+  type OpDefinition,
   type Site,
   type Upgrade,
-  type UpgradeContext,
 } from "./define.js";
 import { tensorType } from "./rules.js";
 
@@ -26,21 +27,23 @@ const gradReshaped: GradientRule = ({ b, inputs: [x], dOutputs }) => [() => b.re
 
 // ── batch ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/**
- * Where the samples lie after a change of shape that keeps the order of the elements: on the axis that starts at the same stride,
- * if the batch divides its size.
- */
+/** Axes of `to` on which a batch of size `batch` can lie, if as many elements are more significant than it as before the change of shape. */
+function placements(axis: BatchAxis, from: Shape, to: Shape, batch: Dim): readonly BatchAxis[] {
+  const above = multiply(product(from.slice(0, axis.axis)), axis.outer);
+  return range(to.length).flatMap((k) => {
+    const outer = divideExactly(above, product(to.slice(0, k)));
+    const inner = outer === undefined ? undefined : divideExactly(to[k], multiply(outer, batch));
+    return outer === undefined || inner === undefined || inner === 0 ? [] : [{ axis: k, outer, inner }];
+  });
+}
+
+/** Where the samples lie after a change of shape that keeps the order of the elements. */
 function batchReshaped(axis: BatchAxis, from: Shape | undefined, to: Shape | undefined, batch: Dim): BatchAxis | string {
   if (from === undefined || to === undefined) return "the shapes before and after it are not known";
-  const before = product(from.slice(0, axis.axis));
-  const candidates = [axis.axis, ...range(to.length).filter((k) => k !== axis.axis)];
-  for (const k of candidates) {
-    if (k >= to.length || product(to.slice(0, k)) !== before) continue;
-    const inner = divideExactly(to[k], batch);
-    // Behind a size of 1 where the batch was, only the batch itself may follow: with more it is that 1 which meant the batch.
-    if (inner !== undefined && (k <= axis.axis || inner === axis.inner)) return { axis: k, inner };
-  }
-  return `bakes the batch size in: ${formatShape(from)} becomes ${formatShape(to)}`;
+  const [found] = placements(axis, from, to, batch);
+  // Behind a size of 1 where the batch was, only the batch itself may follow: with more it is that 1 which meant the batch.
+  const strays = found !== undefined && found.axis > axis.axis && to[axis.axis] === 1 && found.inner !== axis.inner;
+  return found === undefined || strays ? `bakes the batch size in: ${formatShape(from)} becomes ${formatShape(to)}` : found;
 }
 
 function batchOfReshaping(
@@ -81,46 +84,63 @@ function badTarget(node: Node, from: Shape, target: Shape): never {
   throw errors.shapeMismatch(node, "a shape that holds the elements of", formatShape(from), formatShape(target));
 }
 
+/** What a Reshape that was exported with a batch of 1 meant. */
+interface Meaning {
+  readonly target: readonly number[];
+  /** The shape that it made, where the batch was 1. */
+  readonly shape: Shape;
+  /** Where the batch lies in it. */
+  readonly batch: BatchAxis;
+}
+
 /**
- * The target of a Reshape that bakes the batch in, with that entry freed: 0 where it keeps its axis, else −1, for which another −1
- * becomes the number that it stands for. Undefined where that cannot be told.
+ * A batch of 1 fits in many places of a shape. Likeliest is an entry of 1, best the one on the batch's own axis; then one in which it
+ * was merged with others, but not the last axis, which holds features. Rows of a matrix `[time · batch, features]` and attention heads
+ * `[time, batch · heads, features]` both come out right. Whatever is chosen, samples stay apart.
  */
-function freedTarget(axis: BatchAxis, { node, inputs, batch }: BatchSite): readonly number[] | undefined {
+function meaningOf(axis: BatchAxis, { node, inputs, batch }: BatchSite): Meaning | undefined {
   const from = inputs[0].type?.shape;
   const target = inputs[1].ints;
   if (from === undefined || !isStatic(target)) return undefined;
-  const zeroCopies = intAttribute(node, "allowzero", 0) === 0;
-  const atOne = (d: Dim): Dim => substitute(d, new Map([[String(batch), 1]]));
-  // The sizes that the file meant, where the batch was 1.
-  const meant = reshapedShape({ node, inputs: [{ type: tensorType("float32", from.map(atOne)) }, inputs[1]], numbers: () => undefined });
-  if (meant === undefined) return undefined;
-  const before = atOne(product(from.slice(0, axis.axis)));
-  const stands = [axis.axis, ...range(target.length)].find((k) => target[k] > 0 && product(meant.slice(0, k)) === before);
-  if (stands === undefined) return undefined;
+  const single = from.map((d) => substitute(d, new Map([[String(batch), 1]])));
+  const shape = reshapedShape({ node, inputs: [{ type: tensorType("float32", single) }, inputs[1]], numbers: () => undefined });
+  if (shape === undefined) return undefined;
+  const possible = placements(axis, from, shape, 1);
+  const alone = possible.filter(({ outer, inner }) => outer === 1 && inner === 1);
+  const merged = possible.filter(({ axis: k }) => k < shape.length - 1);
+  const [best] = [alone, merged, possible].flatMap((list) => [...list.filter(({ axis: k }) => k === axis.axis), ...list]);
+  return best && { target, shape, batch: best };
+}
+
+/** The target with the batch's entry freed: 0 where it keeps its axis, else −1, for which another −1 becomes the number that it stands for. */
+function freedTarget({ target, shape, batch: { axis, outer, inner } }: Meaning, { node, inputs, batch }: BatchSite): readonly number[] | undefined {
   const freed = [...target];
-  if (zeroCopies && stands === axis.axis && from[stands] === multiply(batch, target[stands])) freed[stands] = 0;
+  const keeps = inputs[0].type?.shape?.[axis] === batchSize({ axis, outer, inner }, batch);
+  if (keeps && intAttribute(node, "allowzero", 0) === 0) freed[axis] = 0;
   else {
     const other = target.indexOf(-1);
     if (other >= 0) {
-      const number = meant[other];
+      const number = shape[other];
       if (typeof number !== "number") return undefined;
       freed[other] = number;
     }
-    freed[stands] = -1;
+    freed[axis] = -1;
   }
   return freed;
 }
 
 /** Frees a target that has no room for the batch, or that has a 1 in its place and so would lay all samples along another axis. */
-function freeReshape(axis: BatchAxis, site: BatchSite, context: UpgradeContext): Node | undefined {
+const freeReshape: OpDefinition["freeBatch"] = ([axis], site, context) => {
+  const meaning = axis === undefined ? undefined : meaningOf(axis, site);
+  if (meaning === undefined || meaning.target[meaning.batch.axis] <= 0) return undefined;
   const found = batchOfReshaping([axis], site);
-  const moved = typeof found !== "string" && found[0]?.axis !== axis.axis && axis.inner === 1 && site.inputs[1].ints?.[axis.axis] === 1;
+  const moved = typeof found !== "string" && found[0]?.axis !== meaning.batch.axis && meaning.shape[meaning.batch.axis] === 1;
   if (typeof found !== "string" && !moved) return undefined;
-  const target = freedTarget(axis, site);
+  const target = freedTarget(meaning, site);
   if (target === undefined) return undefined;
   const { node } = site;
-  return { ...node, inputs: [node.inputs[0], context.constant(tensorOf("int64", target))] };
-}
+  return [{ ...node, inputs: [node.inputs[0], context.constant(tensorOf("int64", target))] }];
+};
 
 const reshape = defineOp({
   type: "Reshape",

@@ -2,12 +2,12 @@
 // graphs that were exported with a batch of 1. It decides statically: nothing runs here.
 
 import * as errors from "../errors.js";
-import { multiply, symbol } from "../graph/dims.js";
+import { formatShape, symbol } from "../graph/dims.js";
 import { isFloat } from "../graph/tensor.js";
 import { ancestors, descendants, producers, readsOf } from "../graph/traverse.js";
 import type { Dim, Graph, Model, Node, Shape, Tensor, TensorType, ValueInfo, ValueType } from "../graph/types.js";
 import { validate } from "../graph/validate.js";
-import type { BatchAxis, BatchSite, Facts, UpgradeContext } from "../ops/define.js";
+import { batchAlone, batchSize, isPerSample, sameBatch, type BatchAxis, type BatchSite, type Facts, type UpgradeContext } from "../ops/define.js";
 import { definitionOf } from "../ops/index.js";
 import { factsOfTensor, factsOfType, inferOutputs, siteOf } from "../ops/infer.js";
 import { upgradeOpset } from "./upgrade-opset.js";
@@ -43,6 +43,9 @@ export interface BatchAnalysis {
 }
 
 const nothing: Facts = { type: undefined };
+
+/** The opset from which all operators exist that take the place of one that bakes the batch in. */
+const multipleNodesFrom = 8;
 
 /**
  * Analyses the batch of a graph. The batch is axis 0 of every input where that has size 1 or a size that the file leaves open, or the axis
@@ -131,9 +134,10 @@ class Walk {
   readonly axes = new Map<string, BatchAxis>();
   readonly mixed = new Set<string>();
   readonly facts = new Map<string, Facts>();
-  /** Rewritten nodes of the original graph, by the first output. */
-  readonly rewritten = new Map<string, Node>();
+  /** What takes the place of nodes of the original graph, themselves last, by their first output. */
+  readonly rewritten = new Map<string, readonly Node[]>();
   readonly constants = new Map<string, Tensor>();
+  readonly #opset: number;
   readonly #batch: BatchInputs;
   readonly #dependent: ReadonlySet<string>;
   readonly #declared: ReadonlyMap<string, ValueInfo>;
@@ -144,13 +148,14 @@ class Walk {
   constructor(graph: Graph, batch: BatchInputs, dependent: ReadonlySet<string>) {
     // Types that were declared under a batch of 1 would mislead the upgrade's own inference.
     this.upgraded = upgradeOpset(withoutStaleTypes(graph, batch, dependent));
+    this.#opset = graph.opsets.get("") ?? 0;
     this.#batch = batch;
     this.#dependent = dependent;
     this.#declared = new Map([...graph.valueTypes, ...graph.outputs.map((o) => [o.name, o] as const)]);
     this.#originals = producers(graph);
     this.#names = new Set([...allNames(graph), ...allNames(this.upgraded)]);
     for (const { name, type } of this.upgraded.inputs) this.facts.set(name, factsOfType(type));
-    for (const [name, { axis }] of batch.types) this.axes.set(name, { axis, inner: 1 });
+    for (const [name, { axis }] of batch.types) this.axes.set(name, batchAlone(axis));
     for (const [name, tensor] of this.upgraded.initializers) this.facts.set(name, factsOfTensor(tensor));
     for (const [name, { values, shape }] of this.upgraded.sparseInitializers)
       this.facts.set(name, { type: { kind: "tensor", dtype: values.dtype, shape } });
@@ -178,7 +183,10 @@ class Walk {
   #ask(node: Node, outputs: readonly Facts[]): readonly (BatchAxis | undefined)[] | string | undefined {
     const captured = readsOf(node).find((name) => this.axes.has(name) && !node.inputs.includes(name));
     if (captured !== undefined) return `its subgraph reads "${captured}", which varies with the samples`;
-    return definitionOf(node)?.batch?.(this.#axesOf(node), this.#site(node, outputs));
+    const answer = definitionOf(node)?.batch?.(this.#axesOf(node), this.#site(node, outputs));
+    if (answer === undefined || typeof answer === "string") return answer;
+    const baked = outputs.find(({ type }, i) => typeof type?.shape?.[answer[i]?.axis ?? -1] === "number");
+    return baked === undefined ? answer : `bakes the batch size in: makes ${formatShape(baked.type?.shape)}`;
   }
 
   #axesOf(node: Node): readonly (BatchAxis | undefined)[] {
@@ -211,13 +219,11 @@ class Walk {
   /** Tries the operator's rewriting of a baked-in batch: both on the upgraded node, for the analysis, and on the model's own. */
   #freed(node: Node): { readonly outputs: readonly Facts[]; readonly axes: readonly (BatchAxis | undefined)[] } | undefined {
     const rule = definitionOf(node)?.freeBatch;
-    const axis = this.#axesOf(node).find((a) => a !== undefined);
     const original = this.#originals.get(node.outputs[0]);
     // Only a form that the upgrade left as it was can be rewritten in the model's own opset, and only a batch of 1 can be baked in.
     if (
       !this.#batch.changes ||
       rule === undefined ||
-      axis === undefined ||
       original?.opType !== node.opType ||
       original.inputs.join() !== node.inputs.join()
     )
@@ -234,11 +240,14 @@ class Walk {
       facts: (value) => this.facts.get(value) ?? nothing,
     };
     const outputs = this.#inferred(node) ?? node.outputs.map(() => nothing);
-    const rewritten = rule(axis, this.#site(node, outputs), context);
-    const found = rewritten === undefined ? undefined : this.#follow(rewritten);
-    if (rewritten === undefined || found === undefined) return undefined;
+    const rewritten = rule(this.#axesOf(node), this.#site(node, outputs), context);
+    const own = rewritten?.at(-1);
+    if (rewritten === undefined || own === undefined || (rewritten.length > 1 && this.#opset < multipleNodesFrom)) return undefined;
+    for (const helper of rewritten.slice(0, -1)) this.#record(helper, this.#inferred(helper) ?? [], []);
+    const found = this.#follow(own);
+    if (found === undefined) return undefined;
     for (const [name, tensor] of added) this.constants.set(name, tensor);
-    this.rewritten.set(node.outputs[0], { ...original, inputs: rewritten.inputs, attributes: rewritten.attributes });
+    this.rewritten.set(node.outputs[0], [...rewritten.slice(0, -1), { ...original, inputs: own.inputs, attributes: own.attributes }]);
     return found;
   }
 
@@ -248,7 +257,7 @@ class Walk {
     const outputs = node.outputs.map((name) => this.#declaredFacts(name));
     const axes = outputs.map(({ type }, i): BatchAxis | undefined => {
       const axis = node.outputs[i] === "" ? undefined : type?.shape?.indexOf(this.#batch.symbol);
-      return axis === undefined || axis < 0 ? undefined : { axis, inner: 1 };
+      return axis === undefined || axis < 0 ? undefined : batchAlone(axis);
     });
     return node.outputs.every((name, i) => name === "" || axes[i] !== undefined) ? { outputs, axes } : undefined;
   }
@@ -308,17 +317,16 @@ class Walk {
     const makers = producers(this.upgraded);
     const queue = readsOf(node).filter((name) => this.axes.has(name));
     for (const name of queue) {
-      const axis = this.axes.get(name);
       const dtype = this.facts.get(name)?.type?.dtype;
       const maker = makers.get(name);
-      if (axis?.axis === 0 && axis.inner === 1 && dtype !== undefined && isFloat(dtype) && this.#originals.has(name)) return name;
+      if (isPerSample(this.axes.get(name)) && dtype !== undefined && isFloat(dtype) && this.#originals.has(name)) return name;
       if (maker !== undefined) queue.push(...readsOf(maker).filter((read) => this.axes.has(read) && !queue.includes(read)));
     }
     return undefined;
   }
 
   rewrittenNames(): readonly string[] {
-    return [...this.rewritten].map(([output, node]) => (node.name === "" ? output : node.name));
+    return [...this.rewritten].map(([output, nodes]) => nodes.at(-1)?.name || output);
   }
 }
 
@@ -342,17 +350,17 @@ function withoutStaleTypes(graph: Graph, batch: BatchInputs, dependent: Readonly
 function freedGraph(graph: Graph, batch: BatchInputs, walk: Walk, dependent: ReadonlySet<string>): Graph {
   if (!batch.changes && walk.rewritten.size === 0) return graph;
   const free = (info: ValueInfo): ValueInfo => ({ ...info, type: freeType(info.type, walk.axes.get(info.name), batch.name) });
-  const inner = (name: string): Dim | undefined => walk.axes.get(name)?.inner;
+  const isAlone = (axis: BatchAxis | undefined): boolean => axis !== undefined && sameBatch(axis, batchAlone(axis.axis));
   return validate({
     ...graph,
     inputs: graph.inputs.map((info) => (batch.types.has(info.name) ? { ...info, type: batch.types.get(info.name)?.type } : info)),
     outputs: graph.outputs.map((info) => (dependent.has(info.name) ? free(info) : info)),
-    nodes: graph.nodes.map((node) => walk.rewritten.get(node.outputs[0]) ?? node),
+    nodes: graph.nodes.flatMap((node) => walk.rewritten.get(node.outputs[0]) ?? [node]),
     initializers: new Map([...graph.initializers, ...walk.constants]),
     valueTypes: new Map(
       [...graph.valueTypes].flatMap(([name, info]) => {
         if (!dependent.has(name)) return [[name, info] as const];
-        return inner(name) === 1 ? [[name, free(info)] as const] : [];
+        return isAlone(walk.axes.get(name)) ? [[name, free(info)] as const] : [];
       }),
     ),
   });
@@ -363,5 +371,6 @@ function freeType(type: ValueType | undefined, axis: BatchAxis | undefined, name
   if (type?.kind !== "tensor") return type;
   const { shape, ...rest } = type;
   if (shape === undefined || axis === undefined) return rest;
-  return { ...rest, shape: shape.map((d, i) => (i === axis.axis ? (axis.inner === 1 ? name : multiply(symbol(name), axis.inner)) : d)) };
+  const size = axis.outer === 1 && axis.inner === 1 ? name : batchSize(axis, symbol(name));
+  return { ...rest, shape: shape.map((d, i) => (i === axis.axis ? size : d)) };
 }

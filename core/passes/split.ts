@@ -5,7 +5,7 @@ import { subgraphs } from "../graph/attributes.js";
 import { readsOf } from "../graph/traverse.js";
 import type { Graph, Node, TensorType, ValueInfo } from "../graph/types.js";
 import { validate } from "../graph/validate.js";
-import type { BatchAxis, Facts } from "../ops/define.js";
+import { isPerSample, type BatchAxis, type Facts } from "../ops/define.js";
 import { definitionOf } from "../ops/index.js";
 import { prune } from "./prune.js";
 
@@ -38,7 +38,7 @@ export function splitAtFrostLine(graph: Graph, options: SplitOptions): Split {
   const { targets = graph.outputs.map((o) => o.name), batch } = options;
   const samples = new Set(graph.inputs.map((i) => i.name));
   const clean = cleanValues(graph, samples, options);
-  const crosses = (name: string): boolean => samples.has(name) || (clean.has(name) && isPerSample(name, batch));
+  const crosses = (name: string): boolean => samples.has(name) || (clean.has(name) && canCross(name, batch));
   const needed = new Set(targets);
   const crossing = new Set(targets.filter(crosses));
   const behind = new Set<Node>();
@@ -83,10 +83,9 @@ function isRandom(node: Node): boolean {
 }
 
 /** One entry per sample along axis 0, of a type that a graph can take as input. */
-function isPerSample(name: string, { axes, facts }: SplitOptions["batch"]): boolean {
-  const axis = axes.get(name);
+function canCross(name: string, { axes, facts }: SplitOptions["batch"]): boolean {
   const type = facts.get(name)?.type;
-  return axis?.axis === 0 && axis.inner === 1 && type !== undefined && type.dtype !== "string";
+  return isPerSample(axes.get(name)) && type !== undefined && type.dtype !== "string";
 }
 
 function prefixOf(graph: Graph, made: readonly string[], facts: ReadonlyMap<string, Facts>): Graph {

@@ -9,6 +9,7 @@ import { descendants, producers } from "../graph/traverse.js";
 import type { Dim, Graph, Model, Node, TensorType } from "../graph/types.js";
 import { validate } from "../graph/validate.js";
 import { buildHead, type HeadValue, type Layer } from "../nn/layers.js";
+import { isPerSample } from "../ops/define.js";
 import { definitionOf, isConstantNode } from "../ops/index.js";
 import { inferGraph } from "../ops/infer.js";
 import { analyseBatch, type BatchAnalysis } from "../passes/batch.js";
@@ -90,7 +91,7 @@ function declarable(size: Dim): Dim {
 function featuresAt(trunk: Graph, cut: string): HeadValue {
   const batch = analyseBatch(trunk);
   const axis = batch.axes.get(cut);
-  if (axis !== undefined && (axis.axis !== 0 || axis.inner !== 1))
+  if (axis !== undefined && !isPerSample(axis))
     throw errors.badCut(cut, `its samples lie along axis ${axis.axis}, and a head needs one entry per sample along axis 0`);
   const type = typeAt(trunk, cut, batch);
   if (type === undefined || type.shape === undefined) throw errors.badCut(cut, "its shape is not known");
@@ -158,8 +159,7 @@ function warningsOf(graph: Graph, trunk: Graph, headPrefix: string): readonly st
  */
 export function proposeCut(graph: Graph, batch: BatchAnalysis = analyseBatch(graph)): string | undefined {
   const cut = classifierInput(graph);
-  const axis = cut === undefined ? undefined : batch.axes.get(cut);
-  return axis?.axis === 0 && axis.inner === 1 ? cut : batch.proposedCut;
+  return cut !== undefined && isPerSample(batch.axes.get(cut)) ? cut : batch.proposedCut;
 }
 
 function classifierInput(graph: Graph): string | undefined {

@@ -5,7 +5,7 @@ import { EngineError } from "../../core/errors.js";
 import { attributes } from "../../core/graph/attributes.js";
 import { numbersOf } from "../../core/graph/tensor.js";
 import type { Dim, DType, Node, Shape, Tensor } from "../../core/graph/types.js";
-import type { BatchAxis, BatchSite, Facts, UpgradeContext } from "../../core/ops/define.js";
+import { batchAlone, type BatchAxis, type BatchSite, type Facts, type UpgradeContext } from "../../core/ops/define.js";
 import { definitionOf } from "../../core/ops/index.js";
 import { inferOutputs, siteOf } from "../../core/ops/infer.js";
 
@@ -69,20 +69,21 @@ export function batchSite(opType: string, inputs: readonly Facts[], settings: Se
 }
 
 /**
- * Axis of the batch `N` in the first output, with what lies inside it (`[axis, inner]`), or the reason why there is none. `axes` are
- * those of the inputs; a number is an axis that holds the batch alone.
+ * Axis of the batch `N` in the first output, with what is merged inside and outside of it (`[axis, inner]`, `[axis, inner, outer]` where
+ * there is an outer), or the reason why there is none. `axes` are those of the inputs; a number is an axis that holds the batch alone.
  */
 export function batchOf(
   opType: string,
   inputs: readonly Facts[],
   axes: readonly (number | BatchAxis | undefined)[],
   settings: Settings = {},
-): readonly [number, Dim] | string | undefined {
+): readonly [number, Dim] | readonly [number, Dim, Dim] | string | undefined {
   const site = batchSite(opType, inputs, settings);
-  const full = axes.map((axis) => (typeof axis === "number" ? { axis, inner: 1 } : axis));
+  const full = axes.map((axis) => (typeof axis === "number" ? batchAlone(axis) : axis));
   const found = definitionOf(site.node)?.batch?.(full, site);
   if (found === undefined || typeof found === "string") return found ?? "no batch rule";
-  return found[0] && [found[0].axis, found[0].inner];
+  const [first] = found;
+  return first && (first.outer === 1 ? [first.axis, first.inner] : [first.axis, first.inner, first.outer]);
 }
 
 /** Elements of the constant that takes the place of input 1 where a node's batch is freed; undefined where nothing is rewritten. */
@@ -102,7 +103,7 @@ export function freedConstant(
     fresh: (hint) => hint,
     facts: () => absent,
   };
-  const freed = definitionOf(site.node)?.freeBatch?.(typeof axis === "number" ? { axis, inner: 1 } : axis, site, context);
-  const tensor = freed === undefined ? undefined : constants.get(freed.inputs[1]);
+  const freed = definitionOf(site.node)?.freeBatch?.([typeof axis === "number" ? batchAlone(axis) : axis], site, context);
+  const tensor = freed === undefined ? undefined : constants.get(freed[0].inputs[1]);
   return tensor && Array.from(numbersOf(tensor));
 }

@@ -45,7 +45,7 @@ describe("the batch through a product", () => {
     assert.deepEqual(batchOf("MatMul", [of([3]), of(["N", 3, 4])], [undefined, 0]), [0, 1]);
     assert.deepEqual(batchOf("MatMul", [of([3]), of([3, "N"])], [undefined, 1]), [0, 1]);
     assert.deepEqual(batchOf("MatMul", [of(["N", 5, 3]), of(["N", 3, 4])], [0, 0]), [0, 1]);
-    assert.deepEqual(batchOf("MatMul", [of(["8*N", 3]), of([3, 4])], [{ axis: 0, inner: 8 }]), [0, 8]);
+    assert.deepEqual(batchOf("MatMul", [of(["8*N", 3]), of([3, 4])], [{ axis: 0, outer: 1, inner: 8 }]), [0, 8]);
     assert.deepEqual(batchOf("Gemm", [of(["N", 3]), of([3, 4]), of([4])], [0]), [0, 1]);
     assert.deepEqual(batchOf("Gemm", [of([3, "N"]), of([3, 4])], [1], { transA: 1 }), [0, 1]);
     assert.deepEqual(batchOf("Gemm", [of([2, 3]), of(["N", 3])], [undefined, 0], { transB: 1 }), [1, 1]);

@@ -57,7 +57,17 @@ describe("the batch through Reshape", () => {
 
   it("merges with the axes behind it and comes apart again", () => {
     assert.deepEqual(batchOf("Reshape", [of(["N", 8, 64]), known(-1, 64)], [0]), [0, 8]);
-    assert.deepEqual(batchOf("Reshape", [of(["8*N", 64]), known(-1, 8, 64)], [{ axis: 0, inner: 8 }]), [0, 1]);
+    assert.deepEqual(batchOf("Reshape", [of(["8*N", 64]), known(-1, 8, 64)], [{ axis: 0, outer: 1, inner: 8 }]), [0, 1]);
+  });
+
+  it("merges with the axes before it and comes apart again", () => {
+    assert.deepEqual(batchOf("Reshape", [of([3, "N", 6]), known(-1, 6)], [1]), [0, 1, 3]);
+    assert.deepEqual(batchOf("Reshape", [of(["3*N", 6]), known(3, -1, 6)], [{ axis: 0, outer: 3, inner: 1 }]), [1, 1]);
+    const merged = { axis: 0, outer: 4, inner: 3 };
+    assert.deepEqual(batchOf("Reshape", [of(["12*N", 5]), known(4, -1, 5)], [merged]), [1, 3]);
+    assert.deepEqual(batchOf("Reshape", [of(["12*N", 5]), known(2, -1, 5)], [merged]), [1, 3, 2]);
+    assert.deepEqual(batchOf("Reshape", [of([2, "12*N"]), known(8, -1, 3)], [{ ...merged, axis: 1 }]), [1, 1]);
+    assert.match(String(batchOf("Reshape", [of(["12*N", 5]), known(8, -1)], [merged])), /bakes/);
   });
 
   it("moves where axes of size 1 come or go before it", () => {
@@ -68,7 +78,7 @@ describe("the batch through Reshape", () => {
   it("ends where a size is baked in", () => {
     assert.match(String(batchOf("Reshape", [of(["N", 3, 4]), known(1, 12)], [0])), /bakes the batch size in: \[N, 3, 4\] becomes \[1, 12\]/);
     assert.match(String(batchOf("Reshape", [of(["N", 3, 4]), known(1, -1)], [0])), /bakes/);
-    assert.match(String(batchOf("Reshape", [of([3, "N"]), known(-1)], [1])), /bakes/);
+    assert.match(String(batchOf("Reshape", [of([3, "N"]), known(2, -1)], [1])), /bakes/);
   });
 
   it("is freed by a copied size where it keeps its axis", () => {
@@ -79,7 +89,16 @@ describe("the batch through Reshape", () => {
   it("is freed by −1 where its size changes, another −1 becoming a number", () => {
     assert.deepEqual(freedConstant("Reshape", [of(["N", 8, 64]), known(8, 64)], 0), [-1, 64]);
     assert.deepEqual(freedConstant("Reshape", [of(["N", 8, 64]), known(8, -1)], 0), [-1, 64]);
-    assert.deepEqual(freedConstant("Reshape", [of(["8*N", 64]), known(1, 8, -1)], { axis: 0, inner: 8 }), [-1, 8, 64]);
+    assert.deepEqual(freedConstant("Reshape", [of(["8*N", 64]), known(1, 8, -1)], { axis: 0, outer: 1, inner: 8 }), [-1, 8, 64]);
+  });
+
+  it("is freed in the rows of a matrix, and beside heads", () => {
+    // [time, batch, features] → [time · batch, features], and → [time, batch · heads, features per head]; and both back.
+    assert.deepEqual(freedConstant("Reshape", [of([16, "N", 32]), known(16, 32)], 1), [-1, 32]);
+    assert.deepEqual(freedConstant("Reshape", [of([16, "N", 32]), known(16, 4, 8)], 1), [16, -1, 8]);
+    assert.deepEqual(freedConstant("Reshape", [of(["16*N", 32]), known(16, 1, 32)], { axis: 0, outer: 16, inner: 1 }), [16, -1, 32]);
+    assert.deepEqual(freedConstant("Reshape", [of([16, "4*N", 8]), known(16, 32)], { axis: 1, outer: 1, inner: 4 }), [-1, 32]);
+    assert.deepEqual(freedConstant("Reshape", [of([16, "4*N", 8]), known(16, 1, 32)], { axis: 1, outer: 1, inner: 4 }), [16, -1, 32]);
   });
 
   it("needs no copied size where zeros are sizes", () => {

@@ -31,7 +31,7 @@ describe("batch analysis", () => {
     assert.ok(analysis.free);
     assert.equal(analysis.symbol, "N");
     assert.equal(analysis.graph, model.graph);
-    assert.deepEqual([...analysis.axes], [["x", { axis: 0, inner: 1 }], ["y", { axis: 0, inner: 1 }]]); // prettier-ignore
+    assert.deepEqual([...analysis.axes], [["x", { axis: 0, outer: 1, inner: 1 }], ["y", { axis: 0, outer: 1, inner: 1 }]]); // prettier-ignore
   });
 
   it("opens a batch of 1 in inputs, outputs and declared types", () => {
@@ -94,7 +94,7 @@ describe("batch analysis", () => {
     assert.ok(!free);
     assert.deepEqual([blockedBy?.node, blockedBy?.op, proposedCut], ["/attention/Softmax", "Softmax", "features"]);
     assert.deepEqual([...mixed], ["mixed", "y"]);
-    assert.deepEqual(axes.get("flat"), { axis: 0, inner: 3 });
+    assert.deepEqual(axes.get("flat"), { axis: 0, outer: 1, inner: 3 });
     const error = thrown(() => freeBatch(modelOf(graph)));
     assert.equal(error.code, "model/batch");
     assert.match(error.message, /Softmax "\/attention\/Softmax"/);
@@ -118,7 +118,7 @@ describe("batch analysis", () => {
     assert.match(analyseBatch(graph(1)).blockedBy?.reason ?? "", /does not know/);
     assert.equal(analyseBatch(graph(1)).proposedCut, undefined);
     assert.ok(analyseBatch(graph("N")).free);
-    assert.deepEqual(analyseBatch(graph("N")).axes.get("y"), { axis: 0, inner: 1 });
+    assert.deepEqual(analyseBatch(graph("N")).axes.get("y"), { axis: 0, outer: 1, inner: 1 });
   });
 
   it("does not mind what the outputs do not need", () => {
@@ -140,8 +140,8 @@ describe("batch analysis", () => {
     });
     const { axes, inputsWithoutBatch, free } = analyseBatch(graph);
     assert.ok(free);
-    assert.deepEqual(axes.get("state"), { axis: 1, inner: 1 });
-    assert.deepEqual(axes.get("y"), { axis: 1, inner: 1 });
+    assert.deepEqual(axes.get("state"), { axis: 1, outer: 1, inner: 1 });
+    assert.deepEqual(axes.get("y"), { axis: 1, outer: 1, inner: 1 });
     assert.deepEqual(inputsWithoutBatch, ["rate", "table"]);
     const none = analyseBatch(graphOf({ inputs: [info("x", [3, 8])], outputs: ["y"], nodes: [node("Add", ["x", "x"], ["y"])] }));
     assert.ok(!none.free);
@@ -165,7 +165,7 @@ describe("batch analysis", () => {
     const { free, axes, mixed } = analyseBatch(graph);
     assert.ok(free);
     assert.deepEqual([...mixed], []);
-    assert.deepEqual([axes.has("shape"), axes.has("target"), axes.get("y")], [false, false, { axis: 0, inner: 1 }]);
+    assert.deepEqual([axes.has("shape"), axes.has("target"), axes.get("y")], [false, false, { axis: 0, outer: 1, inner: 1 }]);
   });
 });
 
@@ -231,7 +231,7 @@ describe("batch of real models", () => {
     const { free, axes, graph } = analyseBatch(model.graph);
     assert.ok(free);
     assert.equal(graph, model.graph);
-    assert.deepEqual(axes.get("softmax_11.tmp_0"), { axis: 0, inner: 1 });
+    assert.deepEqual(axes.get("softmax_11.tmp_0"), { axis: 0, outer: 1, inner: 1 });
     await agrees(model.graph, freeBatch(model).graph, [1, 3, 48, 160]);
   });
 
