@@ -10,9 +10,8 @@ import { tensorType } from "./rules.js";
 
 // ── Constant ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** Types of the forms without a dense tensor; what that one holds, inference takes as it takes an initializer. */
 function constantType(node: Node): TensorType | undefined {
-  const tensor = tensorAttribute(node, "value");
-  if (tensor !== undefined) return tensorType(tensor.dtype, tensor.shape);
   for (const [name, attribute] of node.attributes) {
     if (attribute.type === "sparseTensor") return tensorType(attribute.value.values.dtype, attribute.value.shape);
     if (name === "value_int") return tensorType("int64", []);
@@ -25,11 +24,9 @@ function constantType(node: Node): TensorType | undefined {
   return undefined;
 }
 
-const foldConstant: FoldRule = ({ node }) => {
-  const tensor = tensorAttribute(node, "value");
-  if (tensor !== undefined) return [intsOfTensor(tensor)];
-  return [node.attributes.has("value_int") ? [intAttribute(node, "value_int")] : intsAttribute(node, "value_ints")];
-};
+const foldConstant: FoldRule = ({ node }) => [
+  node.attributes.has("value_int") ? [intAttribute(node, "value_int")] : intsAttribute(node, "value_ints"),
+];
 
 const constant = defineOp({
   type: "Constant",

@@ -76,8 +76,10 @@ function spreadSizes(node: Node, kernel: readonly number[], sizes: Shape): Shape
   return sizes.map((size, axis): Dim => {
     const scaled = multiply(size, windows.strides[axis]);
     const { pads } = windows;
-    if (typeof pads === "string") return scaled;
-    return add(scaled, span(windows, axis) - windows.strides[axis] + (extra?.[axis] ?? 0) - pads.begin[axis] - pads.end[axis]);
+    const beyond = span(windows, axis) - windows.strides[axis] + (extra?.[axis] ?? 0);
+    // Automatic padding cuts down to size · stride, and cannot lengthen what falls short of it.
+    if (typeof pads === "string") return add(scaled, Math.min(0, beyond));
+    return add(scaled, beyond - pads.begin[axis] - pads.end[axis]);
   });
 }
 

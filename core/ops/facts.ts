@@ -1,6 +1,6 @@
 // What is known of a tensor that a graph holds: its type, and its elements where it may be a shape, axes or bounds.
 
-import { bytesOf, numbersOf, size } from "../graph/tensor.js";
+import { bytesOf, isFloat, numbersOf, size } from "../graph/tensor.js";
 import type { Dim, Tensor, TensorType } from "../graph/types.js";
 import type { Facts } from "./define.js";
 
@@ -18,5 +18,7 @@ export function intsOfTensor(tensor: Tensor): readonly Dim[] | undefined {
 export function factsOfTensor(tensor: Tensor): Facts {
   const type: TensorType = { kind: "tensor", dtype: tensor.dtype, shape: tensor.shape };
   const ints = intsOfTensor(tensor);
-  return ints === undefined ? { type } : { type, ints };
+  if (ints !== undefined) return { type, ints };
+  const followed = isFloat(tensor.dtype) && tensor.shape.length <= 1 && size(tensor) <= longestFollowed && bytesOf(tensor).length > 0;
+  return followed ? { type, floats: [...numbersOf(tensor)] } : { type };
 }

@@ -4,8 +4,11 @@ import type { Node } from "../graph/types.js";
 import type { OpDefinition } from "./define.js";
 import { activations } from "./activations.js";
 import { arithmetic } from "./arithmetic.js";
+import { attentions } from "./attention.js";
 import { batchNormalizations } from "./batch-normalization.js";
 import { constants } from "./constants.js";
+import { contribs } from "./contrib.js";
+import { control } from "./control.js";
 import { convolutions } from "./conv.js";
 import { indexing } from "./indexing.js";
 import { logic } from "./logic.js";
@@ -15,11 +18,17 @@ import { movement } from "./movement.js";
 import { normalizations } from "./normalization.js";
 import { passing } from "./passing.js";
 import { pools } from "./pooling.js";
+import { quantisations } from "./quantised.js";
 import { random } from "./random.js";
+import { rareFunctions } from "./rare-functions.js";
+import { recurrences } from "./recurrent.js";
 import { reductions } from "./reductions.js";
+import { selections } from "./selection.js";
 import { shape } from "./shape.js";
+import { signals, texts } from "./signal-and-text.js";
 import { slicing } from "./slice.js";
 import { softmaxes } from "./softmax.js";
+import { vision } from "./vision.js";
 
 /** The opset that rules speak and that trainable parts of a model are upgraded to. */
 export const internalOpset = 23;
@@ -44,6 +53,16 @@ const families: readonly (readonly OpDefinition[])[] = [
   batchNormalizations,
   convolutions,
   pools,
+  rareFunctions,
+  selections,
+  attentions,
+  recurrences,
+  vision,
+  signals,
+  texts,
+  control,
+  quantisations,
+  contribs,
 ];
 
 const table: ReadonlyMap<string, OpDefinition> = new Map(families.flat().map((op) => [`${op.domain}::${op.type}`, op]));

@@ -14,7 +14,7 @@ function alongAxis({ node, inputs }: Site): readonly number[] | string {
  * Before opset 13 all axes from `axis` (default 1) on were taken together. That is a softmax along the last axis where `axis` is the
  * last one, and otherwise a softmax over rows of a matrix, with the shape put back.
  */
-const fromMatrixForm: Upgrade = {
+export const fromMatrixForm: Upgrade = {
   to: 13,
   rewrite: (node, { facts, fresh }) => {
     const axis = intAttribute(node, "axis", 1);

@@ -62,6 +62,20 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   HardSwish: map((x) => x * clamp(x / 6 + 0.5)),
   Softplus: map(softplus),
   Softsign: map((x) => x / (1 + Math.abs(x))),
+  Tan: map(Math.tan),
+  Asin: map(Math.asin),
+  Acos: map(Math.acos),
+  Atan: map(Math.atan),
+  Sinh: map(Math.sinh),
+  Cosh: map(Math.cosh),
+  Asinh: map(Math.asinh),
+  Acosh: map(Math.acosh),
+  Atanh: map(Math.atanh),
+  Celu: map((x, node) => {
+    const alpha = floatAttribute(node, "alpha", 1);
+    return x < 0 ? alpha * Math.expm1(x / alpha) : x;
+  }),
+  ThresholdedRelu: map((x, node) => (x > floatAttribute(node, "alpha", 1) ? x : 0)),
   Mish: map((x) => x * Math.tanh(softplus(x))),
   PRelu: zip((x, slope) => (x < 0 ? slope * x : x)),
   Mean: zip((...xs) => xs.reduce((a, x) => a + x, 0) / xs.length),
