@@ -81,11 +81,11 @@ const noDefaultExport = {
 };
 const bareError = {
   selector: ":matches(NewExpression, CallExpression)[callee.name=/^(Error|TypeError|RangeError|SyntaxError|EvalError|AggregateError)$/]",
-  message: "core reports failures through the factories of core/errors.ts, never with a bare Error.",
+  message: "core reports failures through the factories of core/errors, never with a bare Error.",
 };
 const engineError = {
   selector: "NewExpression:matches([callee.name='EngineError'], [callee.property.name='EngineError'])",
-  message: "Only core/errors.ts builds an EngineError: add a factory there.",
+  message: "Only core/errors builds an EngineError: add a factory there.",
 };
 
 export default defineConfig(
@@ -106,7 +106,7 @@ export default defineConfig(
     },
   },
   { files: ["core/**/*.ts"], rules: { "no-restricted-syntax": ["error", noDefaultExport, bareError, engineError] } },
-  { files: ["core/errors.ts"], rules: { "no-restricted-syntax": ["error", noDefaultExport, bareError] } },
+  { files: ["core/errors/*.ts"], rules: { "no-restricted-syntax": ["error", noDefaultExport, bareError] } },
   {
     files: ["**/*.{js,cjs,mjs}"],
     languageOptions: { globals: Object.fromEntries(Object.getOwnPropertyNames(globalThis).map((name) => [name, "readonly"])) },

@@ -84,11 +84,11 @@ const cases: Record<string, readonly Case[]> = {
     { file: "media/graph/x.ts", code: 'import type { A } from "../../core/worker/contract.js"; let a: A;', refused: /only contracts/ },
     { file: "media/graph/x.ts", code: 'import type { A } from "../../extension/graph/contract.js"; let a: A;' },
   ],
-  "core reports failures through the factories of errors.ts": [
+  "core reports failures through the factories of core/errors": [
     { file: "core/train/x.ts", code: 'throw new Error("no");', refused: /never with a bare Error/ },
     { file: "core/train/x.ts", code: 'throw TypeError("no");', refused: /never with a bare Error/ },
-    { file: "core/train/x.ts", code: 'new errors.EngineError({ code: "run/x", message: "", data: {} });', refused: /Only core\/errors.ts/ },
-    { file: "core/errors.ts", code: 'new EngineError({ code: "run/x", message: "", data: {} });' },
+    { file: "core/train/x.ts", code: 'new errors.EngineError({ code: "run/x", message: "", data: {} });', refused: /Only core\/errors/ },
+    { file: "core/errors/run.ts", code: 'new EngineError({ code: "run/x", message: "", data: {} });' },
     { file: "extension/x.ts", code: 'throw new Error("no");' },
   ],
   "nothing is exported as default": [

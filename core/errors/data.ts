@@ -1,0 +1,70 @@
+// What can be wrong with data files, and with the recipe's values about them.
+
+import { make } from "./define.js";
+import { didYouMean } from "../graph/nearest.js";
+
+export const badSeed = (seed: number) =>
+  make("recipe/seed", `seed: expected a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, got ${seed}`, { seed });
+
+export const badOptimizer = (setting: string, expected: string, got: number) =>
+  make("recipe/optimizer", `optimizer.${setting}: expected ${expected}, got ${got}`, { setting, expected, got });
+
+export const noDataFile = (path: string, near: readonly string[]) =>
+  make("data/no-file", `data file "${path}" does not exist`, { path, near }, didYouMean(near));
+
+export const unreadableData = (path: string, reason: string) =>
+  make("data/unreadable", `data file "${path}" cannot be read: ${reason}`, { path, reason });
+
+export const malformedTable = (path: string, line: number, problem: string) =>
+  make("data/table", `${path}:${line}: ${problem}`, { path, line, problem });
+
+export const emptyTable = (path: string, what: string) =>
+  make("data/empty", `${path}: expected a header and at least one row, got ${what}`, { path });
+
+/** Rows that cannot be used, the first few in words (`digits.csv:12: column "p3": …`). */
+export const badRows = (path: string, count: number, problems: readonly string[]) =>
+  make(
+    "data/rows",
+    [
+      `${path}: ${count} ${count === 1 ? "row" : "rows"} cannot be used`,
+      ...problems.map((problem) => `  ${problem}`),
+      ...(count > problems.length ? [`  and ${count - problems.length} more`] : []),
+    ].join("\n"),
+    { path, count, problems },
+    "Mend or remove these rows: none is skipped on its own.",
+  );
+
+export const tooManyClasses = (path: string, column: string, classes: number, outputs: number) =>
+  make(
+    "data/classes",
+    `${path}: column "${column}" holds ${classes} classes, the model's output has ${outputs}`,
+    { path, column, classes, outputs },
+    `Give the last layer of the head ${classes} units, or another label column.`,
+  );
+
+export const unknownColumn = (path: string, role: string, name: string, near: readonly string[]) =>
+  make("recipe/unknown-column", `${role}: "${name}" matches no column of ${path}`, { path, name, near }, didYouMean(near));
+
+export const labelIsFeature = (column: string) =>
+  make(
+    "recipe/label-feature",
+    `data.features names "${column}", which is the label`,
+    { column },
+    "A model that is given the answer learns nothing: leave the label out of the features.",
+  );
+
+export const noFeatures = (path: string, globs: readonly string[]) =>
+  make(
+    "recipe/no-features",
+    `data.features ${JSON.stringify(globs)}: leaves no column of ${path}`,
+    { path, globs },
+    "A glob adds the columns that it matches, one with ! takes them out; the last one that matches a column decides.",
+  );
+
+export const badTransform = (step: number, kind: string, expected: string, got: string) =>
+  make("recipe/transform", `data.transform, step ${step} (${kind}): expected ${expected}, got ${got}`, { step, kind, expected, got });
+
+export const badSplit = (problem: string) => make("recipe/split", `data.split: ${problem}`, { problem });
+
+export const inputType = (name: string, expected: string, got: string) =>
+  make("model/input-type", `input "${name}": expected ${expected}, got ${got}`, { name, expected, got });

@@ -1,0 +1,105 @@
+// What can go wrong in a run: the runtime, the disk, the proof, the command line, the worker.
+
+import { fileHint, fileReason } from "./files.js";
+import { make } from "./define.js";
+import { didYouMean } from "../graph/nearest.js";
+
+// ── runtime ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const runtimeMissing = (reason: string) =>
+  make("run/runtime-missing", `onnxruntime could not be loaded: ${reason}`, { reason }, "Install the project's dependencies again on this platform.");
+
+export const unknownProvider = (provider: string, available: readonly string[]) =>
+  make("usage/provider", `unknown provider "${provider}": expected one of ${available.join(", ")}`, { provider, available });
+
+export const compileFailed = (graph: string, reason: string) =>
+  make("run/compile", `onnxruntime refuses the graph "${graph}": ${reason}`, { graph, reason });
+
+export const runtimeFailed = (reason: string) => make("run/runtime", `onnxruntime stopped with an error: ${reason}`, { reason });
+
+// ── files that a run writes and reads ─────────────────────────────────────────────────────────────────────────────────
+
+export const cannotWrite = (path: string, cause: unknown) =>
+  make("run/write", `cannot write "${path}": ${fileReason(cause)}`, { path, reason: fileReason(cause) }, fileHint(cause));
+
+export const badSafetensors = (file: string, problem: string) =>
+  make("data/safetensors", `"${file}" is not a sound safetensors file: ${problem}`, { file, problem });
+
+export const unknownRun = (run: string, folder: string, near: readonly string[]) =>
+  make("usage/run", `there is no run "${run}" in "${folder}"`, { run, folder, near }, didYouMean(near));
+
+export const badCheckpoint = (path: string) =>
+  make("run/checkpoint", `"${path}" is no checkpoint that this version can read`, { path }, "Start the run again from its recipe.");
+
+export const cacheUnusable = (folder: string, cause: unknown) =>
+  make(
+    "run/cache",
+    `features cannot be kept in "${folder}": ${fileReason(cause)}`,
+    { folder },
+    "The run goes on without; later runs compute the frozen part again.",
+  );
+
+// ── training ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const diverged = (step: number, epoch: number, loss: number) =>
+  make(
+    "run/diverged",
+    `training diverged: the loss is ${loss} at step ${step} (epoch ${epoch})`,
+    { step, epoch },
+    "Lower optimizer.learningRate, or check the data's scale. The last checkpoint is kept.",
+  );
+
+export const stoppedEarly = () => make("run/stopped", "the run was stopped before its weights were tested");
+
+// ── proof and verification ────────────────────────────────────────────────────────────────────────────────────────────
+
+export const verifyFailed = (violations: readonly string[], checked: number) =>
+  make("check/verify", `${violations.length} of ${checked} tensors that had to stay the same did not: ${firstOf(violations)}`, {
+    violations,
+    checked,
+  });
+
+export const nothingToVerify = (after: string) =>
+  make(
+    "usage/verify",
+    `"${after}" does not say which of its tensors were trained`,
+    { after },
+    'Name what must be unchanged: --frozen "GLOB". Models that `frostline train` exports say it themselves.',
+  );
+
+export const badMetadata = (key: string, problem: string) =>
+  make("model/metadata", `model metadata "${key}": ${problem}`, { key, problem }, "It was not written by `frostline train`, or was changed since.");
+
+function firstOf(names: readonly string[]): string {
+  return names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
+}
+
+export const proofFailed = (phase: string, changed: readonly string[]) =>
+  make(
+    "check/proof",
+    `${changed.length} frozen tensor${changed.length === 1 ? "" : "s"} changed in phase "${phase}": ${changed
+      .slice(0, 5)
+      .map((n) => `"${n}"`)
+      .join(", ")}${changed.length > 5 ? ", …" : ""}`,
+    { phase, changed },
+    "Nothing was exported. Frozen tensors never change by design: please report this with the run's folder.",
+  );
+
+// ── command line ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const badUsage = (problem: string, hint: string) => make("usage/arguments", problem, {}, hint);
+
+// ── worker ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const workerEnded = (role: string, reason: string) =>
+  make(
+    "run/worker-ended",
+    `the ${role} worker ended before it had answered: ${reason}`,
+    { role, reason },
+    "A run that was going on can be taken up again from its last checkpoint: --resume RUN.",
+  );
+
+export const unforeseen = (cause: unknown) =>
+  make("run/unforeseen", `something failed that should not: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    stack: cause instanceof Error ? cause.stack : undefined,
+  });
