@@ -1,5 +1,5 @@
-// Reductions over axes: ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceSumSquare, ReduceLogSumExp,
-// ArgMax, ArgMin. Axes are an input since opset 13 (ReduceSum) or 18 (the others), an attribute before.
+// Reductions over axes: ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceSumSquare, ReduceLogSum,
+// ReduceLogSumExp, ArgMax, ArgMin. Axes are an input since opset 13 (ReduceSum) or 18 (the others), an attribute before.
 
 import { intAttribute, intsAttribute } from "../graph/attributes.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
@@ -203,6 +203,10 @@ const reduceLogSumExp = reduce(
   },
 );
 
+const reduceLogSum = reduce("ReduceLogSum", ({ b, x, y, dy }) => b.expandLike(b.div(dy, b.exp(y)), x), "Logarithm of the sum over axes.", {
+  unsupportedForm: someAxes,
+});
+
 // ── positions of extremes ───────────────────────────────────────────────────────────────────────────────────────────
 
 function argument(type: string, docs: string): OpDefinition {
@@ -232,5 +236,5 @@ const argMax = argument("ArgMax", "Position of the largest element along an axis
 const argMin = argument("ArgMin", "Position of the smallest element along an axis.");
 
 export const reductions = [
-  reduceSum, reduceMean, reduceMax, reduceMin, reduceProd, reduceL1, reduceL2, reduceSumSquare, reduceLogSumExp, argMax, argMin,
+  reduceSum, reduceMean, reduceMax, reduceMin, reduceProd, reduceL1, reduceL2, reduceSumSquare, reduceLogSum, reduceLogSumExp, argMax, argMin,
 ]; // prettier-ignore

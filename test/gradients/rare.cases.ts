@@ -10,6 +10,7 @@ import {
   float,
   given,
   ints,
+  positive,
   signed,
   type GradientCase,
   type Generator,
@@ -41,6 +42,8 @@ export const cases: readonly GradientCase[] = [
   { op: "ThresholdedRelu", name: "alpha", inputs: [float([2, 3], awayFrom([0.5]))], attributes: settings({ alpha: 0.5 }) },
   { op: "ThresholdedRelu", name: "at alpha", inputs: [float([3], exactly(0.5, 1, 1.5))], expected: ({ coefficients: [[, , c]] }) => [[0, 0, c]] },
   { op: "Shrink", name: "bias", inputs: [float([2, 3], awayFrom([-1, 1]))], attributes: settings({ lambd: 1, bias: 0.25 }) },
+  { op: "ReduceLogSum", inputs: [float([2, 3, 2], positive), ints([1])] },
+  { op: "ReduceLogSum", name: "opset 13", inputs: [float([2, 3], positive)], attributes: { axes: [0], keepdims: 0 }, opset: 13 },
   ...combinations<number | undefined>({ axis: [undefined, 0], largest: [undefined, 0] }).map((attributes): GradientCase => {
     return { op: "TopK", inputs: [float([4, 5], distinct), ints([2])], attributes, outputs: 2 };
   }),
