@@ -180,8 +180,11 @@ function readTargets(recipe: ResolvedRecipe, table: Parameters<typeof classLabel
   return { kind: "values", ...numericTargets(table, columns) };
 }
 
+/** Keys that say where things lie, not what is computed; what the files hold counts by its hash. */
+const places: readonly string[] = ["path", "folder", "model", "output", "cache"];
+
 function identify(recipe: ResolvedRecipe, baseModel: string, data: string): string {
-  const { output: _output, path: _path, folder: _folder, model: _model, ...decisive } = recipe;
+  const decisive = Object.entries({ ...recipe, data: { ...recipe.data, csv: "" } }).filter(([key]) => !places.includes(key));
   return createHash("sha256")
     .update(JSON.stringify([decisive, baseModel, data]))
     .digest("hex");
