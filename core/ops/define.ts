@@ -9,7 +9,7 @@ import type { AttributeType, Dim, Node, Tensor, TensorType } from "../graph/type
 export interface Facts {
   /** Undefined where the type is unknown or not a dense tensor. */
   readonly type: TensorType | undefined;
-  /** Elements of a small integer tensor (a shape, axes, bounds) where they are known, possibly as symbolic sizes. */
+  /** Elements of a small integer tensor (a shape, axes, bounds) in row-major order, where they are known, possibly as symbolic sizes. */
   readonly ints?: readonly Dim[];
   /** Elements of a small floating vector that the model holds (scales), where they are known. */
   readonly floats?: readonly number[];

@@ -1,7 +1,8 @@
 // Integer arithmetic on sizes that may be symbolic: how shapes that a graph computes for itself stay known.
 
-import { add, divideExactly, expression, multiply } from "../graph/dims.js";
+import { add, divideExactly, elementCount, expression, multiply } from "../graph/dims.js";
 import type { Dim } from "../graph/types.js";
+import { range } from "./axes.js";
 import type { FoldRule } from "./define.js";
 import { longestFollowed } from "./facts.js";
 
@@ -12,7 +13,7 @@ type FoldElement = (...elements: readonly Dim[]) => Dim | undefined;
 export function foldElementwise(f: FoldElement): FoldRule {
   return ({ inputs }) => {
     const operands = inputs.map((i) => i.ints);
-    if (!operands.every((o) => o !== undefined)) return [undefined];
+    if (!operands.every((o) => o !== undefined) || inputs.some((i) => (i.type?.shape?.length ?? 0) > 1)) return [undefined];
     const count = operands.some((o) => o.length === 0) ? 0 : Math.max(...operands.map((o) => o.length));
     if (count > longestFollowed || operands.some((o) => o.length !== 1 && o.length !== count)) return [undefined];
     const out: Dim[] = [];
@@ -23,6 +24,21 @@ export function foldElementwise(f: FoldElement): FoldRule {
     }
     return [out];
   };
+}
+
+/**
+ * Elements of a row-major tensor at some places along each axis (all of them where left out), the axes taken in an order of their own:
+ * what cuts and permutes integers that are laid out as a matrix, as exporters do with padding.
+ */
+export function pickElements(
+  ints: readonly Dim[],
+  shape: readonly number[],
+  { places, order = range(shape.length) }: { readonly places?: readonly (readonly number[])[]; readonly order?: readonly number[] },
+): readonly Dim[] {
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
+  const along = (axis: number): readonly number[] => places?.[axis] ?? range(shape[axis]);
+  const offsets = order.reduce<readonly number[]>((all, axis) => all.flatMap((at) => along(axis).map((p) => at + p * strides[axis])), [0]);
+  return offsets.map((at) => ints[at]);
 }
 
 /** Whether a symbol stands for a size of a dimension, which is never negative; results of arithmetic may be anything. */

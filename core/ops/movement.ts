@@ -9,7 +9,7 @@ import { tensorOf } from "../graph/tensor.js";
 import type { Dim, Node, Shape } from "../graph/types.js";
 import { agree, batchOutside, range, resolveAxis, sameTypeAs, sizeOf, vector } from "./axes.js";
 import { batchSize, defineOp, operand, slots, type InferRule, type Site } from "./define.js";
-import { foldSame } from "./shape.js";
+import { pickElements } from "./folding.js";
 import { tensorType } from "./rules.js";
 
 // ── Transpose ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -31,7 +31,10 @@ const transpose = defineOp({
     const shape = x?.shape;
     return [x && tensorType(x.dtype, shape && permutation(node, shape.length).map((p) => shape[p]))];
   },
-  fold: foldSame,
+  fold: ({ node, inputs: [{ ints, type }] }) => {
+    const shape = type?.shape;
+    return [ints !== undefined && isStatic(shape) ? pickElements(ints, shape, { order: permutation(node, shape.length) }) : undefined];
+  },
   grad: ({ b, node, inputs: [x], dOutputs }) => [
     () => {
       const perm = permutation(node, b.rank(x));
@@ -158,7 +161,7 @@ const split = defineOp({
   fold: (site) => {
     const sizes = splitSizes(site);
     const { ints } = site.inputs[0];
-    if (ints === undefined || !isStatic(sizes)) return [];
+    if (ints === undefined || !isStatic(sizes) || site.inputs[0].type?.shape?.length !== 1) return [];
     let at = 0;
     return sizes.map((size) => ints.slice(at, (at += size)));
   },

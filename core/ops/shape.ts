@@ -19,8 +19,8 @@ import {
 } from "./define.js";
 import { tensorType } from "./rules.js";
 
-/** A small integer vector or scalar keeps its known elements. */
-export const foldSame: FoldRule = ({ inputs: [x] }) => [x.ints];
+/** A small integer tensor keeps its known elements. */
+const foldSame: FoldRule = ({ inputs: [x] }) => [x.ints];
 
 /** A gradient in the shape of the input. */
 const gradReshaped: GradientRule = ({ b, inputs: [x], dOutputs }) => [() => b.reshapeLike(dOutputs[0], x)];
@@ -148,7 +148,7 @@ const reshape = defineOp({
   attributes: { allowzero: "int" },
   settings: [1],
   infer: ([x], site) => [x === undefined ? undefined : tensorType(x.dtype, reshapedShape(site))],
-  fold: ({ inputs: [x, target] }) => [target.ints !== undefined && target.ints.length <= 1 ? x.ints : undefined],
+  fold: foldSame,
   grad: gradReshaped,
   batch: batchOfReshaping,
   freeBatch: freeReshape,
@@ -242,7 +242,7 @@ const unsqueeze = defineOp({
       ),
     ];
   },
-  fold: ({ inputs: [x, axes] }) => [x.type?.shape?.length === 0 && axes?.ints?.length === 1 ? x.ints : undefined],
+  fold: foldSame,
   grad: ({ b, node, inputs: [x, axes], outputs: [y], dOutputs }) => [
     () => {
       const rank = y.type.shape?.length;

@@ -8,6 +8,7 @@ import { tensorOf } from "../graph/tensor.js";
 import type { Dim, Node } from "../graph/types.js";
 import { batchOutside, beyondEnd, range, resolveAxis, sameTypeAs, sizeOf, vector } from "./axes.js";
 import { defineOp, type FoldRule, type Site, type UpgradeContext } from "./define.js";
+import { pickElements } from "./folding.js";
 import { tensorType } from "./rules.js";
 
 /** Bounds this large mean "to the end" whatever the axis (exporters write the largest int32 or int64). */
@@ -76,13 +77,22 @@ function clamp(start: number, end: number, step: number, size: number): { first:
 
 const foldSlice: FoldRule = (site) => {
   const { ints, type } = site.inputs[0];
-  const [cut] = ints !== undefined && type?.shape?.length === 1 ? (cutsOf(site, 1) ?? []) : [];
-  if (ints === undefined || cut === undefined || typeof cut.start !== "number" || typeof cut.end !== "number") return [undefined];
-  const { first, stop } = clamp(cut.start, cut.end, cut.step, ints.length);
-  const picked: Dim[] = [];
-  for (let i = first; cut.step > 0 ? i < stop : i > stop; i += cut.step) picked.push(ints[i]);
-  return [picked];
+  const shape = type?.shape;
+  const cuts = ints !== undefined && isStatic(shape) ? cutsOf(site, shape.length) : undefined;
+  if (ints === undefined || !isStatic(shape) || cuts === undefined) return [undefined];
+  if (cuts.some(({ start, end }) => typeof start !== "number" || typeof end !== "number")) return [undefined];
+  const places = shape.map((size, axis) => {
+    const cut = cuts.find((c) => c.axis === axis);
+    return cut === undefined ? range(size) : placesOf(cut, size);
+  });
+  return [pickElements(ints, shape, { places })];
 };
+
+/** Elements that a cut with known bounds takes along an axis. */
+function placesOf({ start, end, step }: Cut, size: number): readonly number[] {
+  const { first, stop } = clamp(start as number, end as number, step, size);
+  return range(Math.max(0, Math.ceil((stop - first) / step))).map((i) => first + i * step);
+}
 
 // ── the gradient of Slice: put what was cut out back between zeros ──────────────────────────────────────────────────
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Dim } from "../../../core/graph/types.js";
+import type { Facts } from "../../../core/ops/define.js";
 import { absent, batchOf, elementsOf, freedConstant, known, of, refuses, scalar, shapeOf } from "../../support/op-facts.js";
 
 describe("the shape of Reshape", () => {
@@ -171,5 +173,19 @@ describe("integer arithmetic on shapes", () => {
     assert.deepEqual(shapeOf("ConstantOfShape", [known("N", 3)]), ["N", 3]);
     assert.deepEqual(elementsOf("Expand", [known(7), known(3)]), [7, 7, 7]);
     assert.equal(elementsOf("Gather", [of([3], "int64"), scalar(0)]), undefined);
+  });
+
+  it("is followed through matrices, as exporters lay out the sizes of a padding", () => {
+    const matrix = (rows: readonly (readonly Dim[])[]): Facts => ({
+      ...known(...rows.flat()),
+      type: { kind: "tensor", dtype: "int64", shape: [rows.length, rows[0].length] },
+    });
+    const last = known(-(2 ** 31));
+    assert.deepEqual(elementsOf("Reshape", [known(1, 2, "N", 4), known(-1, 2)]), [1, 2, "N", 4]);
+    assert.deepEqual(elementsOf("Slice", [matrix([[1, 2], ["N", 4]]), known(-1), last, known(0), known(-1)]), ["N", 4, 1, 2]); // prettier-ignore
+    assert.deepEqual(elementsOf("Slice", [matrix([[1, 2], ["N", 4]]), known(0, 1), known(9, 2), known(0, 1)]), [2, 4]); // prettier-ignore
+    assert.deepEqual(elementsOf("Transpose", [matrix([[1, 2, 3], [4, 5, "N"]])]), [1, 4, 2, 5, 3, "N"]); // prettier-ignore
+    assert.equal(elementsOf("Add", [matrix([[1, 2], [3, 4]]), known(1, 2)]), undefined); // prettier-ignore
+    assert.deepEqual(elementsOf("Split", [matrix([[1, 2], [3, 4]])], { axis: 1, num_outputs: 1 }), undefined); // prettier-ignore
   });
 });
