@@ -41,6 +41,11 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(2)} %`;
 }
 
+/** Four decimals, or powers of ten for what is very large. */
+export function decimal(value: number): string {
+  return Math.abs(value) < 1e6 ? value.toFixed(4) : value.toExponential(3);
+}
+
 /** `4.2 s`, `1 min 05 s`, `2 h 03 min` */
 export function duration(seconds: number): string {
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
@@ -52,9 +57,9 @@ export function duration(seconds: number): string {
 /** `loss 0.1234  accuracy 96.50 %` */
 export function metrics({ loss, accuracy, meanAbsoluteError }: SetMetrics): string {
   return [
-    `loss ${loss.toFixed(4)}`,
+    `loss ${decimal(loss)}`,
     ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
-    ...(meanAbsoluteError === undefined ? [] : [`mean absolute error ${meanAbsoluteError.toFixed(4)}`]),
+    ...(meanAbsoluteError === undefined ? [] : [`mean absolute error ${decimal(meanAbsoluteError)}`]),
   ].join("  ");
 }
 

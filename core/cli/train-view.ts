@@ -4,7 +4,7 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import { relative } from "node:path";
 import type { CacheEvent, DoneEvent, EpochEvent, PlanEvent, StepEvent, TrainEvent } from "../train/events.js";
-import { columns, confusionTable, count, duration, freezeTable, metrics, percent, plural, totalsLine } from "./tables.js";
+import { columns, confusionTable, count, decimal, duration, freezeTable, metrics, percent, plural, totalsLine } from "./tables.js";
 import type { Terminal } from "./terminal.js";
 
 export class TrainView {
@@ -113,7 +113,7 @@ export class TrainView {
   }
 
   #showStep({ step, loss, samplesPerSecond }: StepEvent): void {
-    const detail = `  loss ${loss.toFixed(4)}  ${count(Math.round(samplesPerSecond))} samples/s`;
+    const detail = `  loss ${decimal(loss)}  ${count(Math.round(samplesPerSecond))} samples/s`;
     this.#progress("step", this.#plan?.phase ?? "training", step, this.#plan?.totalSteps ?? step, detail);
   }
 
@@ -160,17 +160,16 @@ export class TrainView {
   #phaseTable({ metrics: { phases, best } }: DoneEvent): readonly string[] {
     const { colors } = this.#terminal;
     const optional = (value: number | undefined, write: (n: number) => string): string => (value === undefined ? "" : write(value));
-    const fixed = (n: number): string => n.toFixed(4);
     const table = [
       ["phase", "epoch", "validation loss", "accuracy", "test loss", "accuracy", "mean abs. error", ""],
       ...phases.map(({ phase, epoch, validation, test }) => [
         phase,
         String(epoch),
-        optional(validation?.loss, fixed),
+        optional(validation?.loss, decimal),
         optional(validation?.accuracy, percent),
-        optional(test?.loss, fixed),
+        optional(test?.loss, decimal),
         optional(test?.accuracy, percent),
-        optional(test?.meanAbsoluteError, fixed),
+        optional(test?.meanAbsoluteError, decimal),
         phase === best && phases.length > 1 ? "exported" : "",
       ]),
     ];

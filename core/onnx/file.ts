@@ -2,7 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { replaceFile } from "../atomic-file.js";
 import * as errors from "../errors.js";
 import { subgraphs } from "../graph/attributes.js";
 import { bytesOf } from "../graph/tensor.js";
@@ -58,15 +58,11 @@ export async function writeModel(model: Model, path: string, { limit = largestMe
   const inside = tensors.reduce((sum, tensor) => sum + bytesOf(tensor).length, 0);
   const apart = inside > limit || tensors.some(wasExternal);
   const whole = apart ? undefined : encodeModel(model);
-  if (whole !== undefined && whole.length <= limit) return write(path, () => writeFileAtomic(path, bufferOf(whole)));
+  if (whole !== undefined && whole.length <= limit) return write(path, () => replaceFile(path, whole));
   const dataFile = layOutDataFile(`${basename(path)}.data`);
   const bytes = encodeModel(model, { place: dataFile.place });
   if (bytes.length > limit) throw errors.modelTooLarge(path, bytes.length, limit);
-  await write(path, () => dataFile.write(`${path}.data`, () => writeFileAtomic(path, bufferOf(bytes))));
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  await write(path, () => dataFile.write(`${path}.data`, () => replaceFile(path, bytes)));
 }
 
 async function write(path: string, action: () => Promise<void>): Promise<void> {

@@ -43,7 +43,8 @@ export async function exportModel(job: Job, state: RunState, output: string, opt
   } catch (cause) {
     throw cause instanceof errors.EngineError ? cause : errors.cannotWrite(output, cause);
   } finally {
-    await rm(staging, { recursive: true, force: true });
+    // Where it could not be made, there is nothing to remove; the error above is the one to tell.
+    await rm(staging, { recursive: true, force: true }).catch(() => undefined);
   }
   return proofs;
 }

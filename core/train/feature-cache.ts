@@ -5,8 +5,8 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readSync, rmSync, truncateSync, writeSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
+import { replaceFile } from "../atomic-file.js";
 
 /** Default limit of all cached features beside one recipe, in bytes. */
 export const defaultCacheLimit = 8e9;
@@ -67,7 +67,7 @@ export class CachedFeatures {
 
   /** Makes what was appended count for later runs. */
   async commit(): Promise<void> {
-    await writeFileAtomic(this.#descriptionPath, JSON.stringify({ recordBytes: this.#recordBytes, chunks: this.#chunks } satisfies Description));
+    await replaceFile(this.#descriptionPath, JSON.stringify({ recordBytes: this.#recordBytes, chunks: this.#chunks } satisfies Description));
   }
 
   /** Reads `into.byteLength` bytes from record `index` on. */

@@ -1,8 +1,8 @@
 // Writing the files of a run: whole or not at all, with errors that name the path and say what to do.
 
-import { mkdir } from "node:fs/promises";
+import { access, constants, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { replaceFile } from "../atomic-file.js";
 import * as errors from "../errors.js";
 
 /**
@@ -12,7 +12,17 @@ import * as errors from "../errors.js";
 export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
-    await writeFileAtomic(path, typeof content === "string" ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength));
+    await replaceFile(path, content);
+  } catch (cause) {
+    throw errors.cannotWrite(path, cause);
+  }
+}
+
+/** Makes a folder where there is none, and makes sure that files can be put there. @throws run/write */
+export async function requireFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
   } catch (cause) {
     throw errors.cannotWrite(path, cause);
   }

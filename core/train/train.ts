@@ -2,7 +2,7 @@
 // trainer.ts, what is settled beforehand in job.ts.
 
 import { arch, cpus, platform } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as errors from "../errors.js";
 import { elementCount } from "../graph/dims.js";
 import type { Executor } from "../runtime/executor.js";
@@ -13,6 +13,7 @@ import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { Evaluation } from "./evaluate.js";
 import type { ConfusionMatrix, DoneEvent, PhaseMetrics, TrainEvent, TrainHooks, TrainRequest, TrainResult } from "./events.js";
 import { exportModel } from "./export.js";
+import { requireFolder } from "./files.js";
 import { prepareJob, type Job } from "./job.js";
 import type { OpenPhase } from "./open-phase.js";
 import { planEvent } from "./plan-event.js";
@@ -32,6 +33,8 @@ export async function train(request: TrainRequest, hooks: TrainHooks): Promise<T
   const job = await prepareJob(recipe);
   const executor = await createExecutor({ provider: recipe.provider, threads: recipe.threads });
   if (job.single !== undefined) await checkFreedBatch(job, job.single, executor);
+  // Better now than after the training.
+  if (recipe.output !== undefined) await requireFolder(dirname(recipe.output));
   const run = request.resume === undefined ? await createRun(recipe.folder) : await findRun(recipe.folder, request.resume);
   const state = request.resume === undefined ? initialState() : await readCheckpoint(join(run.folder, checkpointName), job.id);
   return new Session({ job, executor, run, state, hooks, started, cache: request.cache ?? true }).go();
