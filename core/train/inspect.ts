@@ -12,6 +12,7 @@ import { readModel } from "../onnx/file.js";
 import type { Facts } from "../ops/define.js";
 import { inferGraph } from "../ops/infer.js";
 import { analyseBatch, type BatchBlock } from "../passes/batch.js";
+import { inlineFunctions } from "../passes/inline-functions.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import type { MarkTotals } from "./events.js";
 import { totalsOf } from "./plan-event.js";
@@ -71,7 +72,8 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
  * Marks hold for a loss that is taken of all outputs.
  * @throws recipe/freeze-rule, recipe/no-match for a plan that does not fit; model/shape
  */
-export function inspectModel({ graph }: Model, model: string, { freeze = [] }: InspectOptions = {}): InspectReport {
+export function inspectModel({ graph: stored }: Model, model: string, { freeze = [] }: InspectOptions = {}): InspectReport {
+  const graph = inlineFunctions(stored);
   const parameters = collectParameters(graph);
   const { isFrozen } = applyPlan(freeze, parameters);
   const upgraded = upgradeOpset(graph);
@@ -85,7 +87,7 @@ export function inspectModel({ graph }: Model, model: string, { freeze = [] }: I
     batch: { free, ...(blockedBy === undefined ? {} : { blockedBy }), ...(proposedCut === undefined ? {} : { proposedCut }) },
     parameters: marked.map(describeParameter),
     totals: totalsOf(marked),
-    ops: countOps(graph),
+    ops: countOps(stored),
     untrainable: findUntrainable(graph, upgraded, (name) => facts.get(name) ?? { type: undefined }),
   };
 }

@@ -228,6 +228,42 @@ describe("frostline train with something wrong", () => {
   });
 });
 
+describe("frostline train, should a frozen tensor ever change", () => {
+  /** Flips a bit of a frozen weight in the memory of the run: once its first epoch is over, or in the file that is read back. */
+  const corruptor = (frozen: Uint8Array, when: "run" | "export"): string => `
+    const fs = require("node:fs");
+    const pattern = Buffer.from("${Buffer.from(frozen).toString("hex")}", "hex");
+    const buffers = [];
+    const { readFile } = fs.promises;
+    fs.promises.readFile = async (path, ...rest) => {
+      const bytes = await readFile(path, ...rest);
+      if (String(path).endsWith("${when === "run" ? "model.onnx" : "out.onnx"}")) buffers.push(bytes);
+      if ("${when}" === "export") corrupt();
+      return bytes;
+    };
+    const corrupt = () => buffers.splice(0).forEach((bytes) => { bytes[bytes.indexOf(pattern) + 3] ^= 1; });
+    const { writeSync } = fs;
+    fs.writeSync = (file, data, ...rest) => {
+      if ("${when}" === "run" && String(data).includes('"event":"epoch"')) corrupt();
+      return writeSync(file, data, ...rest);
+    };
+  `;
+
+  for (const when of ["run", "export"] as const)
+    it(`fails with status 1 and exports nothing (${when})`, async () => {
+      const frozen = (await space.tensors("model.onnx")).get("fc1.weight")?.data as Uint8Array;
+      const preload = await space.writeFile("corrupt.cjs", corruptor(frozen, when));
+      const { status, stdout } = await train(recipe, ["--json"], { preload });
+      assert.equal(status, 1, stdout);
+      const error = eventOf(events(stdout), "error");
+      assert.equal(error.code, "check/proof");
+      assert.match(error.message, /"fc1\.weight"/);
+      assert.equal(existsSync(space.path("out.onnx")), false);
+      const { run } = eventOf(events(stdout), "plan");
+      assert.equal((await space.record(run)).status, "failed");
+    });
+});
+
 describe("frostline verify", () => {
   it("passes what frostline exported, and fails what was changed since", async () => {
     assert.equal((await train(recipe)).status, 0);

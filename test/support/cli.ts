@@ -10,6 +10,8 @@ export interface CliOptions {
   readonly cwd?: string;
   /** Called with all of standard output so far whenever there is more of it. */
   readonly onOutput?: (stdout: string, child: ChildProcess) => void;
+  /** A module that is loaded into the process and its threads first. */
+  readonly preload?: string;
   /** Largest size of a file that the process may write, in KiB: what a full disk looks like. POSIX only. */
   readonly fileLimit?: number;
 }
@@ -20,12 +22,15 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-export function frostline(args: readonly string[], { cwd, onOutput, fileLimit }: CliOptions = {}): Promise<CliResult> {
+export function frostline(args: readonly string[], { cwd, onOutput, preload, fileLimit }: CliOptions = {}): Promise<CliResult> {
   const [command, all] =
     fileLimit === undefined
       ? [process.execPath, [entry, ...args]]
       : ["bash", ["-c", `ulimit -f ${fileLimit}; exec "$@"`, "bash", process.execPath, entry, ...args]];
-  const child = spawn(command, all, { ...(cwd === undefined ? {} : { cwd }), env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined } });
+  const child = spawn(command, all, {
+    ...(cwd === undefined ? {} : { cwd }),
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, ...(preload === undefined ? {} : { NODE_OPTIONS: `--require ${preload}` }) },
+  });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
