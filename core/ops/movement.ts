@@ -10,6 +10,7 @@ import type { Dim, Node, Shape } from "../graph/types.js";
 import { agree, batchOutside, range, resolveAxis, sameTypeAs, sizeOf, vector } from "./axes.js";
 import { batchSize, defineOp, operand, slots, type InferRule, type Site } from "./define.js";
 import { pickElements } from "./folding.js";
+import { repeatForBatch } from "./repeat-for-batch.js";
 import { tensorType } from "./rules.js";
 
 // ── Transpose ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,6 +115,13 @@ const concat = defineOp({
     const size = batchSize(axis, site.batch);
     const baked = site.inputs.findIndex((f) => f.type?.shape !== undefined && f.type.shape[axis.axis] !== size);
     return baked < 0 ? found : `bakes the batch size in: joins samples with ${formatShape(site.inputs[baked].type?.shape)}`;
+  },
+  freeBatch: (axes, site, context) => {
+    const input = axes.findIndex((axis) => axis !== undefined);
+    const axis = axes[input];
+    if (axis === undefined || concatAxis(site) === axis.axis) return undefined;
+    const constants = range(axes.length).filter((i) => axes[i] === undefined);
+    return repeatForBatch(site, context, { input, axis }, constants.map((i) => ({ input: i, axis: axis.axis }))); // prettier-ignore
   },
   docs: "Joins tensors along one axis. https://onnx.ai/onnx/operators/onnx__Concat.html",
 });

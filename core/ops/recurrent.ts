@@ -1,10 +1,12 @@
 // Recurrent layers: LSTM, GRU and RNN. Their weights are parameters; gradients through time are not taken.
 
 import { intAttribute, stringAttribute } from "../graph/attributes.js";
-import { unknownDim } from "../graph/dims.js";
-import type { AttributeType, Dim, TensorType } from "../graph/types.js";
-import { parameter, slots, type BatchRule, type InferRule } from "./define.js";
+import { formatShape, unknownDim } from "../graph/dims.js";
+import type { AttributeType, Dim, Node, TensorType } from "../graph/types.js";
+import { range } from "./axes.js";
+import { batchSize, parameter, slots, type BatchAxis, type BatchRule, type InferRule, type OpDefinition } from "./define.js";
 import { family, onnxPage } from "./frozen-only.js";
+import { repeatForBatch, type Unrepeated } from "./repeat-for-batch.js";
 import { tensorType } from "./rules.js";
 
 const recurrent = family({ grad: { unsupported: "gradients through recurrent layers are not taken" }, page: onnxPage });
@@ -32,18 +34,37 @@ const inferRecurrent: InferRule = ([x, , r], { node }) => {
   return node.outputs.map((_, i) => tensorType(x.dtype, i === 0 ? all : last));
 };
 
-const batchRecurrent: BatchRule = (axes, { node }) => {
+/** Where the batch lies in X, W, R, B, sequence_lens, initial_h, initial_c, P; weights have none. */
+function expectedAxes(node: Node): readonly number[] {
+  return intAttribute(node, "layout", 0) === 1 ? [0, -1, -1, -1, 0, 0, 0, -1] : [1, -1, -1, -1, 0, 1, 1, -1];
+}
+
+/** States and lengths that do not vary with the samples. */
+function fixedStates(axes: readonly (BatchAxis | undefined)[], node: Node): readonly Unrepeated[] {
+  const expected = expectedAxes(node);
+  return range(axes.length).flatMap((i) => (i > 0 && axes[i] === undefined && expected[i] >= 0 ? [{ input: i, axis: expected[i] }] : []));
+}
+
+const batchRecurrent: BatchRule = (axes, { node, inputs, batch }) => {
   const batchFirst = intAttribute(node, "layout", 0) === 1;
-  // Where the batch lies in X, W, R, B, sequence_lens, initial_h, initial_c, P; weights have none.
-  const expected = batchFirst ? [0, -1, -1, -1, 0, 0, 0, -1] : [1, -1, -1, -1, 0, 1, 1, -1];
+  const expected = expectedAxes(node);
   const wrong = axes.findIndex((axis, i) => axis !== undefined && axis.axis !== expected[i]);
   if (wrong >= 0) return wrong === 0 ? "steps along the axis of the batch" : "an operand holds the batch at an axis of its own";
   const [x] = axes;
   if (x === undefined) return "its states depend on the samples, its input does not";
+  const size = batchSize(x, batch);
+  const baked = fixedStates(axes, node).map(({ input, axis }) => [inputs[input].type?.shape, axis] as const);
+  const [state] = baked.find(([shape, axis]) => shape !== undefined && shape[axis] !== size) ?? [];
+  if (state !== undefined) return `bakes the batch size in: starts from states of shape ${formatShape(state)}`;
   return node.outputs.map((_, i) => ({ ...x, axis: batchFirst ? 0 : i === 0 ? 2 : 1 }));
 };
 
-const shared = { infer: inferRecurrent, batch: batchRecurrent };
+const freeRecurrent: OpDefinition["freeBatch"] = (axes, site, context) => {
+  const [axis] = axes;
+  return axis && repeatForBatch(site, context, { input: 0, axis }, fixedStates(axes, site.node));
+};
+
+const shared = { infer: inferRecurrent, batch: batchRecurrent, freeBatch: freeRecurrent };
 const weights = [undefined, parameter("weight"), parameter("recurrence"), parameter("bias")];
 
 export const recurrences = [

@@ -44,8 +44,10 @@ export interface BatchAnalysis {
 
 const nothing: Facts = { type: undefined };
 
-/** The opset from which all operators exist that take the place of one that bakes the batch in. */
-const multipleNodesFrom = 8;
+/** Whether nodes may be added to a graph: from opset 8 on all operators exist that freeing needs, and no node is called by its place. */
+function mayGrow(graph: Graph): boolean {
+  return (graph.opsets.get("") ?? 0) >= 8 && graph.nodes.every((node) => node.name !== "");
+}
 
 /**
  * Analyses the batch of a graph. The batch is axis 0 of every input where that has size 1 or a size that the file leaves open, or the axis
@@ -137,7 +139,7 @@ class Walk {
   /** What takes the place of nodes of the original graph, themselves last, by their first output. */
   readonly rewritten = new Map<string, readonly Node[]>();
   readonly constants = new Map<string, Tensor>();
-  readonly #opset: number;
+  readonly #mayGrow: boolean;
   readonly #batch: BatchInputs;
   readonly #dependent: ReadonlySet<string>;
   readonly #declared: ReadonlyMap<string, ValueInfo>;
@@ -148,7 +150,7 @@ class Walk {
   constructor(graph: Graph, batch: BatchInputs, dependent: ReadonlySet<string>) {
     // Types that were declared under a batch of 1 would mislead the upgrade's own inference.
     this.upgraded = upgradeOpset(withoutStaleTypes(graph, batch, dependent));
-    this.#opset = graph.opsets.get("") ?? 0;
+    this.#mayGrow = mayGrow(graph);
     this.#batch = batch;
     this.#dependent = dependent;
     this.#declared = new Map([...graph.valueTypes, ...graph.outputs.map((o) => [o.name, o] as const)]);
@@ -221,12 +223,7 @@ class Walk {
     const rule = definitionOf(node)?.freeBatch;
     const original = this.#originals.get(node.outputs[0]);
     // Only a form that the upgrade left as it was can be rewritten in the model's own opset, and only a batch of 1 can be baked in.
-    if (
-      !this.#batch.changes ||
-      rule === undefined ||
-      original?.opType !== node.opType ||
-      original.inputs.join() !== node.inputs.join()
-    )
+    if (!this.#batch.changes || rule === undefined || original?.opType !== node.opType || original.inputs.join() !== node.inputs.join())
       return undefined;
     const added = new Map<string, Tensor>();
     const context: UpgradeContext = {
@@ -242,7 +239,7 @@ class Walk {
     const outputs = this.#inferred(node) ?? node.outputs.map(() => nothing);
     const rewritten = rule(this.#axesOf(node), this.#site(node, outputs), context);
     const own = rewritten?.at(-1);
-    if (rewritten === undefined || own === undefined || (rewritten.length > 1 && this.#opset < multipleNodesFrom)) return undefined;
+    if (rewritten === undefined || own === undefined || (rewritten.length > 1 && !this.#mayGrow)) return undefined;
     for (const helper of rewritten.slice(0, -1)) this.#record(helper, this.#inferred(helper) ?? [], []);
     const found = this.#follow(own);
     if (found === undefined) return undefined;
@@ -333,7 +330,11 @@ class Walk {
 // ── the freed graph ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 function allNames(graph: Graph): readonly string[] {
-  return [...graph.inputs.map((i) => i.name), ...graph.initializers.keys(), ...graph.nodes.flatMap((node) => [...node.outputs, ...readsOf(node)])];
+  return [
+    ...graph.inputs.map((i) => i.name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap((node) => [node.name, ...node.outputs, ...readsOf(node)]),
+  ];
 }
 
 function withoutStaleTypes(graph: Graph, batch: BatchInputs, dependent: ReadonlySet<string>): Graph {

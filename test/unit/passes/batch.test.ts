@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { collectParameters } from "../../../core/autodiff/parameters.js";
 import { formatShape } from "../../../core/graph/dims.js";
 import type { Graph, Node, Shape } from "../../../core/graph/types.js";
 import { readModel } from "../../../core/onnx/file.js";
@@ -166,6 +167,90 @@ describe("batch analysis", () => {
     assert.ok(free);
     assert.deepEqual([...mixed], []);
     assert.deepEqual([axes.has("shape"), axes.has("target"), axes.get("y")], [false, false, { axis: 0, outer: 1, inner: 1 }]);
+  });
+});
+
+describe("a batch of 1 that is freed", () => {
+  /** Runs a graph exported with a batch of 1 on each of three samples, and its freed form on all of them at once. */
+  async function sameForAll(single: Graph, sample: Shape, size: number): Promise<Graph> {
+    const { free, graph, blockedBy } = analyseBatch(single);
+    assert.ok(free, blockedBy?.reason);
+    const data = Float32Array.from({ length: 3 * size }, (_, i) => Math.sin(i));
+    const feed = (batch: number, part: Float32Array) => ({ x: { dtype: "float32" as const, shape: [batch, ...(sample as number[])], data: part } });
+    const [alone, together] = [await compileGraph(single), await compileGraph(graph)];
+    const all = numbers((await together.run(feed(3, data))).y);
+    const each: number[] = [];
+    for (let i = 0; i < 3; i++) each.push(...numbers((await alone.run(feed(1, data.slice(i * size, (i + 1) * size)))).y));
+    assert.ok(all.length === each.length && all.every((v, i) => Math.abs(v - each[i]) < 1e-5));
+    await alone.release();
+    await together.release();
+    return graph;
+  }
+
+  it("keeps the samples of an attention layer apart that lays them out behind the time", async () => {
+    const layer = graphOf({
+      inputs: [info("x", [1, 5, 8])],
+      outputs: [info("y", [1, 5, 8])],
+      nodes: [
+        node("Transpose", ["x"], ["t"], { perm: [1, 0, 2] }),
+        node("Reshape", ["t", "heads"], ["h"]),
+        node("Transpose", ["h"], ["q"], { perm: [1, 0, 2] }),
+        node("Transpose", ["h"], ["k"], { perm: [1, 2, 0] }),
+        node("MatMul", ["q", "k"], ["scores"]),
+        node("Softmax", ["scores"], ["weights"], { axis: -1 }),
+        node("MatMul", ["weights", "q"], ["mixed"]),
+        node("Transpose", ["mixed"], ["back"], { perm: [1, 0, 2] }),
+        node("Reshape", ["back", "rows"], ["flat"]),
+        node("Gemm", ["flat", "w", "b"], ["projected"]),
+        node("Reshape", ["projected", "apart"], ["z"]),
+        node("Transpose", ["z"], ["y"], { perm: [1, 0, 2] }),
+      ],
+      tensors: { heads: ints(5, 2, 4), rows: ints(5, 8), apart: ints(5, 1, 8), w: ramp(8, 8), b: ramp(8) },
+    });
+    await sameForAll(layer, [5, 8], 40);
+    assert.deepEqual(analyseBatch(layer).axes.get("projected"), { axis: 0, outer: 5, inner: 1 });
+    assert.deepEqual(analyseBatch(layer).axes.get("scores"), { axis: 0, outer: 1, inner: 2 });
+  });
+
+  const withToken = (name: string): Graph =>
+    graphOf({
+      inputs: [info("x", [1, 3, 4])],
+      outputs: [info("y", [1, 4, 4])],
+      nodes: [node("Concat", ["token", "x"], ["y"], { axis: 1 }, name)],
+      tensors: { token: ramp(1, 1, 4) },
+    });
+
+  it("repeats a class token for every sample, which stays the parameter that it was", async () => {
+    for (const name of ["/Concat", "/encoder/Concat", "/encoder/Concat_1"]) {
+      const [before] = collectParameters(withToken(name));
+      const [after] = collectParameters(await sameForAll(withToken(name), [3, 4], 12));
+      assert.deepEqual([after.name, after.path], [before.name, before.path]);
+    }
+  });
+
+  it("adds no nodes where others are called by their place, or where a model is too old for them", () => {
+    const old: Graph = { ...withToken("/Concat"), opsets: new Map([["", 7]]) };
+    for (const graph of [withToken(""), old]) assert.match(analyseBatch(graph).blockedBy?.reason ?? "", /joins samples with \[1, 1, 4\]/);
+  });
+
+  it("repeats the first states of a recurrent layer", async () => {
+    const graph = graphOf({
+      inputs: [info("x", [1, 3, 4])],
+      outputs: ["y"],
+      nodes: [
+        node("Transpose", ["x"], ["steps"], { perm: [1, 0, 2] }, "/Transpose"),
+        node("LSTM", ["steps", "w", "r", "b", "", "h", "c"], ["all", "y"], { hidden_size: 2 }, "/lstm/LSTM"),
+      ],
+      tensors: { w: ramp(1, 8, 4), r: ramp(1, 8, 2), b: ramp(1, 16), h: ramp(1, 1, 2), c: ramp(1, 1, 2) },
+    });
+    await sameForAll(graph, [3, 4], 12);
+    const named: Graph = { ...graph, inputs: [info("x", ["N", 3, 4])] };
+    assert.match(analyseBatch(named).blockedBy?.reason ?? "", /starts from states of shape \[1, 1, 2\]/);
+  });
+
+  it("ends where an operand has a size of its own in the place of the batch", () => {
+    const graph = graphOf({ inputs: [info("x", [1, 4])], outputs: ["y"], nodes: [node("Add", ["x", "b"], ["y"])], tensors: { b: ramp(3, 4) } });
+    assert.match(analyseBatch(graph).blockedBy?.reason ?? "", /bakes the batch size in: makes \[3, 4\]/);
   });
 });
 
