@@ -1,4 +1,4 @@
-// What the label columns of a table mean to a loss: classes for cross-entropy, numbers for the mean squared error.
+// What the label columns of a table mean to a loss: classes for cross-entropy, 0 and 1 for binary cross-entropy, numbers for the others.
 
 import * as errors from "../errors.js";
 import { notANumber, parseDecimal, reportedRows, type Table } from "./table.js";
@@ -37,16 +37,46 @@ export function classLabels(table: Pick<Table, "path" | "labels" | "lines">, col
   return { indices: Int32Array.from(texts, (text) => positions.get(text) as number), classes: outputs ?? names.length, names };
 }
 
+/**
+ * What each class has to count so that all count alike over `rows`: rows ⁄ (classes that occur · rows of the class); 1 for those that do
+ * not occur. Source: King and Zeng 2001; sklearn.utils.class_weight.compute_class_weight,
+ * https://scikit-learn.org/stable/modules/generated/sklearn.utils.class_weight.compute_class_weight.html
+ */
+export function balancedWeights({ indices, classes }: ClassLabels, rows: Uint32Array): readonly number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const row of rows) counts[indices[row]] += 1;
+  const present = counts.filter((n) => n > 0).length;
+  return counts.map((n) => (n === 0 ? 1 : rows.length / (present * n)));
+}
+
+/** Columns of 0 and 1, one row of targets per row of the table. @throws data/rows naming the cells that are neither */
+export function binaryTargets(table: Pick<Table, "path" | "labels" | "lines">, columns: readonly string[]): NumericTargets {
+  const zeroOrOne = (text: string): number | undefined => {
+    const value = parseDecimal(text);
+    return value === 0 || value === 1 ? value : undefined;
+  };
+  return cellTargets(table, columns, zeroOrOne, (column, text) => `column "${column}": expected 0 or 1, got ${JSON.stringify(text.slice(0, 40))}`);
+}
+
 /** Columns as numbers, one row of targets per row of the table. @throws data/rows naming the cells that are no numbers */
 export function numericTargets(table: Pick<Table, "path" | "labels" | "lines">, columns: readonly string[]): NumericTargets {
+  return cellTargets(table, columns, parseDecimal, notANumber);
+}
+
+function cellTargets(
+  table: Pick<Table, "path" | "labels" | "lines">,
+  columns: readonly string[],
+  parse: (text: string) => number | undefined,
+  problem: (column: string, text: string) => string,
+): NumericTargets {
   const texts = columns.map((column) => columnOf(table, column));
   const rows = table.lines.length;
   const values = new Float32Array(rows * columns.length);
   const bad = badRowList(table);
   for (let row = 0; row < rows; row += 1) {
-    const cells = texts.map((column) => parseDecimal(column[row]));
+    const cells = texts.map((column) => parse(column[row]));
     const wrong = cells.indexOf(undefined);
-    if (wrong >= 0) bad.add(row, notANumber(columns[wrong], texts[wrong][row]));
+    if (wrong >= 0) bad.add(row, problem(columns[wrong], texts[wrong][row]));
     else values.set(cells as number[], row * columns.length);
   }
   bad.refuse();

@@ -84,6 +84,14 @@ export const lossShape = (output: string, expected: string, got: Shape | undefin
     "Choose another output with loss.output, or attach a head that ends with a dense layer.",
   );
 
+export const classWeights = (classes: number, got: number) =>
+  make(
+    "recipe/loss",
+    `loss.classWeights: expected ${classes} weights, one for each class of the output, got ${got}`,
+    { expected: classes, got },
+    'List them in the order of the classes, or write "balanced".',
+  );
+
 export const trainableQuantised = (name: string, dtype: string) =>
   make(
     "recipe/quantised",
@@ -154,10 +162,10 @@ export const sampleShape = (input: string, expected: readonly (number | string)[
     "Add steps to data.transform: reshape, resize, pad or repeat.",
   );
 
-export const targetColumns = (output: string, expected: readonly number[], got: number) =>
+export const targetColumns = (loss: string, output: string, expected: readonly number[], got: number) =>
   make(
     "recipe/target-columns",
-    `meanSquaredError compares data.label with "${output}", which has [${expected.join(", ")}] a sample: got ${got} label column${got === 1 ? "" : "s"}`,
+    `${loss} compares data.label with "${output}", which has [${expected.join(", ")}] a sample: got ${got} label column${got === 1 ? "" : "s"}`,
     { output, expected, got },
     "List one label column for each element of the output, in its order.",
   );

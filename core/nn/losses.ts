@@ -13,9 +13,15 @@ import { definitionOf } from "../ops/index.js";
 import { inferNode } from "../ops/infer.js";
 
 export interface Loss {
-  readonly type: "crossEntropy" | "meanSquaredError";
+  readonly type: "crossEntropy" | "binaryCrossEntropy" | "meanSquaredError" | "meanAbsoluteError" | "huber";
   /** The model's output that is compared; needed where it has several. */
   readonly output?: string;
+  /** Cross-entropy: share of each target that is spread evenly over all classes; 0 by default. */
+  readonly labelSmoothing?: number;
+  /** Cross-entropy: what a sample of each class counts, all above 0; 1 by default. */
+  readonly classWeights?: readonly number[];
+  /** Huber: difference from where on the loss grows linearly; 1 by default. */
+  readonly delta?: number;
 }
 
 export interface AttachedLoss {
@@ -23,13 +29,13 @@ export interface AttachedLoss {
   readonly graph: Graph;
   /** The scalar. */
   readonly loss: string;
-  /** The loss of each sample, `[batch]`. */
+  /** The loss of each sample, `[batch]`; under class weights already multiplied by the sample's. */
   readonly perSample: string;
-  /** The value that is compared: logits under cross-entropy. */
+  /** The value that is compared: logits under both cross-entropies. */
   readonly input: string;
   /** The model's output, for metrics. */
   readonly prediction: string;
-  /** What each step feeds: class indices `[batch]` (int64), or values in the output's shape. */
+  /** What each step feeds: class indices `[batch]` (int64), or values (0 or 1 for labels) in the output's shape. */
   readonly target: { readonly name: string; readonly dtype: DType; readonly shape: Shape };
 }
 
@@ -44,20 +50,24 @@ export function lossOutput(graph: Graph, { output }: Pick<Loss, "output">): stri
 }
 
 /**
- * The value that a loss on `output` compares: under cross-entropy what a final Softmax or LogSoftmax reads, else the output itself.
- * `graph` is in the internal opset's form.
- * @throws recipe/loss for cross-entropy of independent probabilities, or of probabilities along another axis
+ * The value that a loss on `output` compares: under cross-entropy what a final Softmax or LogSoftmax reads, under binary cross-entropy
+ * what a final Sigmoid reads, else the output itself. `graph` is in the internal opset's form.
+ * @throws recipe/loss for cross-entropy of independent probabilities or of probabilities along another axis, and for binary
+ * cross-entropy of probabilities that exclude each other
  */
 export function lossInput(graph: Graph, output: string, { type }: Loss): string {
-  if (type !== "crossEntropy") return output;
+  if (type !== "crossEntropy" && type !== "binaryCrossEntropy") return output;
   const node = directProducer(graph, output);
   const activation = node === undefined ? undefined : definitionOf(node)?.activation;
   if (node === undefined || activation === undefined) return output;
-  if (activation === "independentProbabilities")
+  const independent = activation === "independentProbabilities";
+  if (independent !== (type === "binaryCrossEntropy"))
     throw errors.unfitLoss(
-      `crossEntropy takes logits, but "${output}" comes from ${errors.describeNode(node)}, whose outputs are independent probabilities`,
-      "Use meanSquaredError, or attach a new head before it.",
+      `${type} takes logits, but "${output}" comes from ${errors.describeNode(node)}, ` +
+        `whose outputs are ${independent ? "independent probabilities" : "probabilities of classes that exclude each other"}`,
+      `Use ${independent ? "binaryCrossEntropy with a label column for each output" : "crossEntropy"}, or attach a new head before it.`,
     );
+  if (independent) return node.inputs[0];
   const axis = intAttribute(node, "axis", -1);
   if (axis !== -1 && axis !== 1)
     throw errors.unfitLoss(`crossEntropy compares classes along axis 1, but ${errors.describeNode(node)} normalises along axis ${axis}`);
@@ -74,8 +84,8 @@ function directProducer(graph: Graph, value: string): Node | undefined {
 
 /**
  * Attaches a loss to one output of a graph in the internal opset's form. Cross-entropy: the mean over the batch of −log softmax(logits) at
- * the label. Mean squared error: the mean over all elements. Half floats are compared in float32.
- * @throws recipe/loss where the output is not [batch, classes]; see `lossInput`
+ * the label, see `crossEntropy` for smoothing and weights. The others: the mean over all elements. Half floats are compared in float32.
+ * @throws recipe/loss where the output is not [batch, classes], or the weights are not one a class; see `lossInput`
  */
 export function attachLoss(graph: Graph, output: string, loss: Loss, facts: ReadonlyMap<string, Facts>): AttachedLoss {
   const name = lossInput(graph, output, loss);
@@ -84,7 +94,7 @@ export function attachLoss(graph: Graph, output: string, loss: Loss, facts: Read
   const half = compared.type.dtype === "float16" || compared.type.dtype === "bfloat16";
   b.scope = loss.type;
   const input = half ? b.cast(compared, "float32") : compared;
-  const built = loss.type === "crossEntropy" ? crossEntropy(b, input, output) : meanSquaredError(b, input, output);
+  const built = builders[loss.type](b, input, output, loss);
   const base = graph.outputs.map(({ name: listed }) => ({ name: listed, type: facts.get(listed)?.type }));
   const finished = b.finish(undefined, [built.target]);
   return {
@@ -103,27 +113,74 @@ interface BuiltLoss {
   readonly target: Value;
 }
 
-/** Labels pick their class by comparison with 0 … C − 1, so that no scatter is needed on the way back. */
-function crossEntropy(b: GraphBuilder, logits: Value, output: string): BuiltLoss {
-  const { shape } = logits.type;
+type LossBuilder = (b: GraphBuilder, input: Value, output: string, loss: Loss) => BuiltLoss;
+
+/**
+ * With weight w_y of the label's class, smoothing ε and C classes, a sample's loss is −(1 − ε)·w_y·log p_y − ε ⁄ C·Σ_c w_c·log p_c; the
+ * loss is their sum over Σ w_y of the batch. Labels pick their class by comparison with 0 … C − 1, so that no scatter is needed on the
+ * way back. Source: torch.nn.CrossEntropyLoss, https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+ */
+const crossEntropy: LossBuilder = (b, logits, output, { labelSmoothing = 0, classWeights }) => {
+  const { dtype, shape } = logits.type;
   const classes = shape?.[1];
   if (shape?.length !== 2 || typeof classes !== "number") throw errors.lossShape(output, "[batch, classes]", shape);
+  if (classWeights !== undefined && classWeights.length !== classes) throw errors.classWeights(classes, classWeights.length);
+  const weights = classWeights && b.constant(tensorOf(dtype, [...classWeights], [1, classes]), "class_weights");
   const target = b.input("labels", { kind: "tensor", dtype: "int64", shape: [shape[0]] });
   const logProbabilities = b.op("LogSoftmax", [logits], { attributes: { axis: 1 } });
+  const weighted = weights === undefined ? logProbabilities : b.mul(weights, logProbabilities);
   const indices = b.constant(tensorOf("int64", Array.from({ length: classes }, (_, c) => c), [1, classes]), "classes"); // prettier-ignore
-  const picked = b.where(b.equal(b.unsqueeze(target, [1]), indices), logProbabilities, b.zero(logits));
+  const isLabel = b.equal(b.unsqueeze(target, [1]), indices);
+  const spread = labelSmoothing / classes;
+  const picked =
+    labelSmoothing === 0
+      ? b.where(isLabel, weighted, b.zero(logits))
+      : b.mul(b.where(isLabel, b.scalar(logits, 1 - labelSmoothing + spread), b.scalar(logits, spread)), weighted);
   const perSample = b.neg(b.reduceSum(picked, [1], false));
-  return { loss: b.reduceMean(perSample, [0], false), perSample, target };
+  if (weights === undefined) return { loss: b.reduceMean(perSample, [0], false), perSample, target };
+  const total = b.reduceSum(b.where(isLabel, weights, b.zero(logits)), undefined, false);
+  return { loss: b.div(b.reduceSum(perSample, undefined, false), total), perSample, target };
+};
+
+/**
+ * −log sigmoid(x) where a label is 1, −log(1 − sigmoid(x)) where it is 0: both are softplus((1 − 2·label)·x), which neither overflows nor
+ * loses digits. Source: torch.nn.BCEWithLogitsLoss, https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+ */
+const binaryCrossEntropy: LossBuilder = (b, logits, output) => {
+  const { dtype, shape } = logits.type;
+  if (shape?.length !== 2) throw errors.lossShape(output, "[batch, labels]", shape);
+  const target = b.input("targets", { kind: "tensor", dtype, shape });
+  const away = b.sub(b.one(logits), b.mul(b.scalar(logits, 2), target));
+  return { ...meanOverElements(b, b.op("Softplus", [b.mul(away, logits)])), target };
+};
+
+/** A loss of each element's difference from its target. */
+function ofDifference(penalty: (b: GraphBuilder, difference: Value, loss: Loss) => Value): LossBuilder {
+  return (b, prediction, output, loss) => {
+    const { dtype, shape } = prediction.type;
+    if (shape === undefined || shape.length === 0) throw errors.lossShape(output, "[batch, …]", shape);
+    const target = b.input("targets", { kind: "tensor", dtype, shape });
+    return { ...meanOverElements(b, penalty(b, b.sub(prediction, target), loss)), target };
+  };
 }
 
-function meanSquaredError(b: GraphBuilder, prediction: Value, output: string): BuiltLoss {
-  const { dtype, shape } = prediction.type;
-  if (shape === undefined || shape.length === 0) throw errors.lossShape(output, "[batch, …]", shape);
-  const target = b.input("targets", { kind: "tensor", dtype, shape });
-  const difference = b.sub(prediction, target);
-  const squares = b.mul(difference, difference);
-  const rest = shape.map((_, axis) => axis).slice(1);
-  return { loss: b.reduceMean(squares, undefined, false), perSample: b.reduceMean(squares, rest, false), target };
+const builders: Readonly<Record<Loss["type"], LossBuilder>> = {
+  crossEntropy,
+  binaryCrossEntropy,
+  meanSquaredError: ofDifference((b, difference) => b.mul(difference, difference)),
+  meanAbsoluteError: ofDifference((b, difference) => b.op("Abs", [difference])),
+  // With c the difference d within ±δ, c·(d − c ⁄ 2) is d² ⁄ 2 inside and δ·(|d| − δ ⁄ 2) outside: torch.nn.HuberLoss,
+  // https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html
+  huber: ofDifference((b, difference, { delta = 1 }) => {
+    const within = b.op("Clip", [difference, b.scalar(difference, -delta), b.scalar(difference, delta)]);
+    return b.mul(within, b.sub(difference, b.mul(within, b.scalar(difference, 0.5))));
+  }),
+};
+
+/** Mean over all elements, and over those of each sample. */
+function meanOverElements(b: GraphBuilder, losses: Value): Pick<BuiltLoss, "loss" | "perSample"> {
+  const rest = (losses.type.shape ?? []).map((_, axis) => axis).slice(1);
+  return { loss: b.reduceMean(losses, undefined, false), perSample: b.reduceMean(losses, rest, false) };
 }
 
 function valueOf(name: string, facts: ReadonlyMap<string, Facts>): Value {

@@ -63,6 +63,13 @@ export function meanOf({ sum, weight }: WeightedSum): number {
   return sum / weight;
 }
 
+/** Fraction of labels that the outputs tell rightly: those above `threshold` hold. Targets are 0 or 1; both equally long. */
+export function labelAccuracy(outputs: ArrayLike<number>, targets: ArrayLike<number>, threshold: number): number {
+  let right = 0;
+  for (let i = 0; i < targets.length; i += 1) if (outputs[i] > threshold === (targets[i] === 1)) right += 1;
+  return right / targets.length;
+}
+
 /** Mean over all elements of |output − target|; both equally long. */
 export function meanAbsoluteError(outputs: ArrayLike<number>, targets: ArrayLike<number>): number {
   let sum = 0;

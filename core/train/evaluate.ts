@@ -5,12 +5,14 @@ import {
   addToConfusion,
   countCorrect,
   emptyConfusion,
+  labelAccuracy,
   meanAbsoluteError,
   meanOf,
   predictedClasses,
   type ConfusionMatrix,
+  type WeightedSum,
 } from "../nn/metrics.js";
-import { targetsOf, type Targets } from "./targets.js";
+import { lossWeight, targetsOf, type Targets } from "./targets.js";
 import type { BatchResult, PhaseRuntime, Weights } from "./phase-runtime.js";
 import { emptySums, type EpochSums, type SetMetrics } from "./state.js";
 
@@ -23,20 +25,27 @@ export interface Evaluation {
 /** The sums with a batch added. */
 export function addBatch(sums: EpochSums, targets: Targets, rows: readonly number[], { loss, prediction }: BatchResult): EpochSums {
   const actual = targetsOf(targets, rows);
-  const count = rows.length;
   const scores = prediction.data as Float32Array;
   return {
-    loss: addMean(sums.loss, loss, count),
-    score:
-      targets.kind === "classes"
-        ? { sum: sums.score.sum + countCorrect(predictedClasses(scores, scores.length / count), actual), weight: sums.score.weight + count }
-        : addMean(sums.score, meanAbsoluteError(scores, actual), count),
+    loss: addMean(sums.loss, loss, lossWeight(targets, rows)),
+    score: addScore(sums.score, targets, scores, actual, rows.length),
   };
+}
+
+function addScore(score: WeightedSum, targets: Targets, scores: Float32Array, actual: ArrayLike<number>, samples: number): WeightedSum {
+  switch (targets.kind) {
+    case "classes":
+      return { sum: score.sum + countCorrect(predictedClasses(scores, scores.length / samples), actual), weight: score.weight + samples };
+    case "labels":
+      return addMean(score, labelAccuracy(scores, actual, targets.threshold), samples);
+    case "values":
+      return addMean(score, meanAbsoluteError(scores, actual), samples);
+  }
 }
 
 /** What sums come to. */
 export function setMetrics({ loss, score }: EpochSums, targets: Targets): SetMetrics {
-  return { loss: meanOf(loss), ...(targets.kind === "classes" ? { accuracy: meanOf(score) } : { meanAbsoluteError: meanOf(score) }) };
+  return { loss: meanOf(loss), ...(targets.kind === "values" ? { meanAbsoluteError: meanOf(score) } : { accuracy: meanOf(score) }) };
 }
 
 /** Loss and metrics of the given weights on `rows`, in inference form. */

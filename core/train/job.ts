@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { classLabels, numericTargets } from "../data/labels.js";
+import { balancedWeights, binaryTargets, classLabels, numericTargets } from "../data/labels.js";
 import type { SampleSource } from "../data/source.js";
 import { split, type Split } from "../data/split.js";
 import { readTable, tableSource } from "../data/table.js";
@@ -12,7 +12,7 @@ import * as errors from "../errors.js";
 import { elementCount, isStatic } from "../graph/dims.js";
 import { inlineFunctions } from "../passes/inline-functions.js";
 import type { Graph, Model, TensorType } from "../graph/types.js";
-import { attachLoss, lossOutput } from "../nn/losses.js";
+import { attachLoss, lossOutput, type Loss } from "../nn/losses.js";
 import { readModel } from "../onnx/file.js";
 import { inferGraph } from "../ops/infer.js";
 import { analyseBatch, type BatchAnalysis } from "../passes/batch.js";
@@ -20,7 +20,7 @@ import { prune } from "../passes/prune.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { buildPhaseGraph, markParameters, type PhaseContext, type SettledPhase } from "./phase-graph.js";
 import { assertTrainable, blockedRequests, defaultPlan } from "./plan.js";
-import { phasesOf, type ResolvedRecipe } from "./recipe.js";
+import { phasesOf, type LossSettings, type ResolvedRecipe } from "./recipe.js";
 import { buildTraining } from "./step-program.js";
 import { attachHead, type Surgery } from "./surgery.js";
 import type { Targets } from "./targets.js";
@@ -66,7 +66,7 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
   const phases = settlePhases(recipe, surgery?.headPrefix);
   const context: PhaseContext = {
     output,
-    loss: recipe.loss,
+    loss: settledLoss(recipe.loss),
     headPrefix: surgery?.headPrefix,
     headDropout: new Set(surgery?.headDropout),
     modelDropout: recipe.dropout === "active",
@@ -82,7 +82,13 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
   const batch = analyseBatch(shaped);
   if (!batch.free && phases.some((phase) => phase.batchSize > 1)) throw errors.batchBlocked(...blockOf(batch));
   const graph = batch.free ? batch.graph : shaped;
-  const targets = readTargets(recipe, table, graph, output);
+  const labels = readTargets(recipe, table, graph, context);
+  const parts = split(source.count, recipe.data.split, recipe.seed, labels.kind === "classes" ? labels.indices : undefined);
+  const loss =
+    recipe.loss.classWeights === "balanced" && labels.kind === "classes"
+      ? { ...context.loss, classWeights: balancedWeights(labels, parts.train) }
+      : context.loss;
+  const targets: Targets = labels.kind === "classes" && loss.classWeights !== undefined ? { ...labels, weights: loss.classWeights } : labels;
   const job: Job = {
     recipe,
     id: identify(recipe, baseModel, table.sha256),
@@ -91,14 +97,14 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     graph,
     ...(batch.free && wasFixed(whole.graph, input.name) ? { single: shaped } : {}),
     ...(surgery === undefined ? {} : { surgery }),
-    context,
+    context: { ...context, loss },
     batch,
     phases,
     input,
     source,
     transform,
     targets,
-    split: split(source.count, recipe.data.split, recipe.seed, targets.kind === "classes" ? targets.indices : undefined),
+    split: parts,
     warnings: [...(surgery?.warnings ?? []), ...warnings],
   };
   checkGradients(job);
@@ -165,19 +171,25 @@ function blockOf({ blockedBy, proposedCut }: BatchAnalysis): Parameters<typeof e
 }
 
 /** Labels in the form that the loss compares. @throws data/…; recipe/loss */
-function readTargets(recipe: ResolvedRecipe, table: Parameters<typeof classLabels>[0], graph: Graph, output: string): Targets {
+function readTargets(recipe: ResolvedRecipe, table: Parameters<typeof classLabels>[0], graph: Graph, { output, loss }: PhaseContext): Targets {
   const upgraded = upgradeOpset(graph);
   const facts = inferGraph(upgraded);
-  attachLoss(upgraded, output, recipe.loss, facts);
+  const attached = attachLoss(upgraded, output, loss, facts);
   const shape = facts.get(output)?.type?.shape;
   const columns = [recipe.data.label].flat();
-  if (recipe.loss.type === "crossEntropy") {
+  if (loss.type === "crossEntropy") {
     const classes = shape?.[1];
     return { kind: "classes", ...classLabels(table, columns[0], typeof classes === "number" ? classes : undefined) };
   }
   const wanted = shape?.slice(1);
-  if (isStatic(wanted) && elementCount(wanted) !== columns.length) throw errors.targetColumns(output, wanted, columns.length);
+  if (isStatic(wanted) && elementCount(wanted) !== columns.length) throw errors.targetColumns(loss.type, output, wanted, columns.length);
+  if (loss.type === "binaryCrossEntropy") return { kind: "labels", threshold: attached.input === output ? 0 : 0.5, ...binaryTargets(table, columns) };
   return { kind: "values", ...numericTargets(table, columns) };
+}
+
+/** The loss as the recipe says; weights that follow from the data are not known yet. */
+function settledLoss({ classWeights, ...loss }: LossSettings): Loss {
+  return classWeights === undefined || classWeights === "balanced" ? loss : { ...loss, classWeights };
 }
 
 /** Keys that say where things lie, not what is computed; what the files hold counts by its hash. */

@@ -4,7 +4,7 @@ import { analyseFreeze, type MarkedParameter } from "../autodiff/freeze.js";
 import { collectParameters } from "../autodiff/parameters.js";
 import type { Graph, Node, ValueInfo } from "../graph/types.js";
 import { validate } from "../graph/validate.js";
-import { lossInput } from "../nn/losses.js";
+import { lossInput, type Loss } from "../nn/losses.js";
 import { definitionOf } from "../ops/index.js";
 import { inferGraph } from "../ops/infer.js";
 import type { BatchAnalysis } from "../passes/batch.js";
@@ -14,7 +14,7 @@ import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { hoistConstants } from "../passes/weights.js";
 import { widenHalf } from "../passes/widen-half.js";
 import { applyPlan, requireValue, type PlanResult } from "./plan.js";
-import type { LossSettings, Phase } from "./recipe.js";
+import type { Phase } from "./recipe.js";
 
 /** A phase with its plan settled. */
 export interface SettledPhase extends Phase {
@@ -24,7 +24,7 @@ export interface SettledPhase extends Phase {
 /** What does not change over the phases of a run. */
 export interface PhaseContext {
   readonly output: string;
-  readonly loss: LossSettings;
+  readonly loss: Loss;
   readonly headPrefix: string | undefined;
   /** Names of the head's dropout nodes: active in training. */
   readonly headDropout: ReadonlySet<string>;

@@ -52,7 +52,7 @@ const splitSchema = z
 const dataSchema = z.strictObject({
   csv: text.describe("File of comma-separated values (or tab-separated, `.tsv`) with a header; relative to the recipe"),
   features: z.array(text).min(1).describe("Globs over column names; the columns keep the header's order"),
-  label: z.union([text, z.array(text).min(1)]).describe("Column of the label; a list of columns for meanSquaredError"),
+  label: z.union([text, z.array(text).min(1)]).describe("Column of the label; a list of columns where the loss takes several"),
   split: splitSchema.prefault({}).describe("How rows are held out, drawn by `seed` and stratified where the label is a class; none by default"),
   transform: z.array(transformStepSchema).default([]).describe("What is done to each sample, in this order"),
   input: text.exactOptional().describe("The model's input that samples are fed to; needed where it has several"),
@@ -77,10 +77,33 @@ const headSchema = z.strictObject({
   layers: z.array(headLayerSchema).min(1).describe("New layers, from first to last, in place of what follows the cut"),
 });
 
+/** Settings that only some losses have. */
+export const lossKeys = {
+  crossEntropy: ["labelSmoothing", "classWeights"],
+  binaryCrossEntropy: [],
+  meanSquaredError: [],
+  meanAbsoluteError: [],
+  huber: ["delta"],
+} as const;
+
 const lossSchema = z.strictObject({
   type: z
-    .enum(["crossEntropy", "meanSquaredError"])
-    .describe("crossEntropy: one label column of classes, output [batch, classes]; meanSquaredError: numeric label columns"),
+    .enum(["crossEntropy", "binaryCrossEntropy", "meanSquaredError", "meanAbsoluteError", "huber"])
+    .describe(
+      "crossEntropy: one label column of classes, output [batch, classes]; binaryCrossEntropy: a column of 0 and 1 for each label, " +
+        "output [batch, labels]; meanSquaredError, meanAbsoluteError, huber: numeric label columns",
+    ),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .max(1)
+    .exactOptional()
+    .describe("crossEntropy: share of each target that is spread evenly over all classes; 0 by default"),
+  classWeights: z
+    .union([z.array(z.number().positive()).min(1), z.literal("balanced")])
+    .exactOptional()
+    .describe("crossEntropy: what a sample of each class counts; balanced: every class of the training rows counts as much as any other"),
+  delta: z.number().positive().exactOptional().describe("huber: difference from where on the loss grows linearly; 1 by default"),
   output: text.exactOptional().describe("The model's output that the loss is taken of; needed where it has several"),
 });
 
@@ -152,7 +175,8 @@ export const recipeSchema = z.strictObject({
     .array(z.enum(["accuracy", "confusionMatrix", "meanAbsoluteError"]))
     .exactOptional()
     .describe(
-      "What is reported besides the loss; by default accuracy and confusionMatrix with crossEntropy, meanAbsoluteError with meanSquaredError",
+      "What is reported besides the loss; by default accuracy and confusionMatrix with crossEntropy, accuracy with binaryCrossEntropy, " +
+        "meanAbsoluteError with the others",
     ),
   optimizer: optimizerSchema.prefault({}).describe("The update rule, with PyTorch's definitions and defaults; AdamW by default"),
   schedule: scheduleSchema.prefault({}).describe("The learning rate over the steps of a phase"),
@@ -174,12 +198,6 @@ export const recipeSchema = z.strictObject({
 
 /** A recipe as it stands in the file, with defaults filled in where they do not depend on anything else. */
 export type Recipe = z.output<typeof recipeSchema>;
-export type DataSettings = Recipe["data"];
-export type SplitSettings = DataSettings["split"];
-export type TransformStep = z.output<typeof transformStepSchema>;
-export type HeadSettings = z.output<typeof headSchema>;
-export type HeadLayer = z.output<typeof headLayerSchema>;
-export type ActivationName = (typeof activations)[number];
 export type LossSettings = z.output<typeof lossSchema>;
 export type OptimizerOverrides = z.output<typeof optimizerSchema>;
 export type ScheduleOverrides = z.output<typeof scheduleSchema>;

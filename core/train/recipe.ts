@@ -9,6 +9,7 @@ import { completeOptimizer } from "../optim/index.js";
 import type { Schedule } from "../optim/schedules.js";
 import { problemsOf, RecipeText, type Problem } from "./recipe-problems.js";
 import {
+  lossKeys,
   optimizerKeys,
   recipeJsonSchema,
   recipeSchema,
@@ -20,19 +21,7 @@ import {
 } from "./recipe-schema.js";
 
 export { recipeJsonSchema } from "./recipe-schema.js";
-export type {
-  ActivationName,
-  DataSettings,
-  HeadLayer,
-  HeadSettings,
-  LossSettings,
-  MetricName,
-  Recipe,
-  SplitSettings,
-  TransformStep,
-} from "./recipe-schema.js";
-export type { OptimizerSettings } from "../optim/define.js";
-export type ScheduleSettings = Schedule;
+export type { LossSettings, Recipe } from "./recipe-schema.js";
 
 /** A recipe with all paths absolute. */
 export interface ResolvedRecipe extends Omit<Recipe, "metrics"> {
@@ -109,7 +98,10 @@ export function resolveRecipe(recipe: Recipe, path: string): ResolvedRecipe {
 
 const defaultMetrics = {
   crossEntropy: ["accuracy", "confusionMatrix"],
+  binaryCrossEntropy: ["accuracy"],
   meanSquaredError: ["meanAbsoluteError"],
+  meanAbsoluteError: ["meanAbsoluteError"],
+  huber: ["meanAbsoluteError"],
 } as const satisfies Record<Recipe["loss"]["type"], readonly MetricName[]>;
 
 /** The phases of a recipe in order; one that is made of the recipe's own settings where it names none. */
@@ -201,12 +193,20 @@ function scheduleProblems(merged: ScheduleOverrides, written: ScheduleOverrides,
 }
 
 function lossProblems({ loss, data, metrics = [] }: Recipe): readonly Problem[] {
-  const problems: Problem[] = [];
+  const known: readonly string[] = ["type", "output", ...lossKeys[loss.type]];
+  const problems: Problem[] = Object.keys(loss)
+    .filter((key) => !known.includes(key))
+    .map((key) => ({
+      path: ["loss", key],
+      message: `"${key}" is no setting of ${loss.type}`,
+      hint: `${loss.type} has ${known.filter((k) => k !== "type").join(", ")}.`,
+      atKey: true,
+    }));
   if (loss.type === "crossEntropy" && typeof data.label !== "string" && data.label.length > 1)
     problems.push({
       path: ["data", "label"],
       message: `crossEntropy takes one label column, got ${data.label.length}`,
-      hint: "Several numeric columns go with meanSquaredError.",
+      hint: "Several columns go with binaryCrossEntropy where they are 0 or 1, and with meanSquaredError where they are numbers.",
     });
   const allowed: readonly MetricName[] = defaultMetrics[loss.type];
   for (const [i, metric] of metrics.entries())

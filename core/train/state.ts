@@ -32,7 +32,7 @@ export interface Position {
 /** Sums over the batches of an epoch that is not finished yet. */
 export interface EpochSums {
   readonly loss: WeightedSum;
-  /** Correct predictions, or absolute errors. */
+  /** Correct predictions, shares of labels told rightly, or absolute errors. */
   readonly score: WeightedSum;
 }
 

@@ -5,7 +5,7 @@ import { gradients } from "../autodiff/gradients.js";
 import * as errors from "../errors.js";
 import { isStatic } from "../graph/dims.js";
 import type { DType, Graph, Node, TensorType } from "../graph/types.js";
-import { attachLoss, type AttachedLoss } from "../nn/losses.js";
+import { attachLoss, type AttachedLoss, type Loss } from "../nn/losses.js";
 import { inferGraph } from "../ops/infer.js";
 import { useBatchStatistics } from "../passes/batch-norm.js";
 import { activateDropout, deactivateDropout, type DropoutMask } from "../passes/dropout.js";
@@ -15,7 +15,6 @@ import { lowerStops } from "../passes/stop-gradient.js";
 import type { Executor, HostTensor, Program } from "../runtime/executor.js";
 import { hostTensor } from "../runtime/host-tensor.js";
 import type { FeatureValue } from "./features.js";
-import type { LossSettings } from "./recipe.js";
 
 /** What the two programs are made from; see `phase-graph.ts`. */
 export interface SuffixPlan {
@@ -23,7 +22,7 @@ export interface SuffixPlan {
   readonly suffix: Graph;
   /** The model's output that the loss looks at. */
   readonly output: string;
-  readonly loss: LossSettings;
+  readonly loss: Loss;
   readonly boundary: readonly FeatureValue[];
   readonly trainable: readonly string[];
   readonly hasActiveDropout: (node: Node) => boolean;

@@ -1,10 +1,30 @@
-// What samples should give, as the loss reads it: class indices, or numbers in the output's shape.
+// What samples should give, as the loss reads it: class indices, or labels of 0 and 1 or numbers in the output's shape.
 
 import type { ClassLabels, NumericTargets } from "../data/labels.js";
 import type { AttachedLoss } from "../nn/losses.js";
 import type { HostTensor } from "../runtime/executor.js";
 
-export type Targets = ({ readonly kind: "classes" } & ClassLabels) | ({ readonly kind: "values" } & NumericTargets);
+export interface ClassTargets extends ClassLabels {
+  readonly kind: "classes";
+  /** What a sample of each class counts in the loss; 1 unless given. */
+  readonly weights?: readonly number[];
+}
+
+/** Labels that hold or not, each for itself. */
+export interface LabelTargets extends NumericTargets {
+  readonly kind: "labels";
+  /** The output above which a label holds: 0 for logits, 0.5 for probabilities. */
+  readonly threshold: number;
+}
+
+export type Targets = ClassTargets | LabelTargets | ({ readonly kind: "values" } & NumericTargets);
+
+/** What the mean loss of a batch stands for, so that means of several batches add up to the mean of all: samples, or their class weights. */
+export function lossWeight(targets: Targets, rows: readonly number[]): number {
+  const weights = targets.kind === "classes" ? targets.weights : undefined;
+  if (targets.kind !== "classes" || weights === undefined) return rows.length;
+  return rows.reduce((sum, row) => sum + weights[targets.indices[row]], 0);
+}
 
 /** Class indices [rows], or values [rows · columns]. */
 export function targetsOf(targets: Targets, rows: readonly number[]): Int32Array | Float32Array {

@@ -23,11 +23,20 @@ interface LossCase {
 
 const labels = tensorOf("int64", [2, 0, 1, 2]);
 const targets = tensorOf("float64", Array.from({ length: 12 }, (_, i) => Math.cos(i)), [4, 3]); // prettier-ignore
+const held = tensorOf("float64", Array.from({ length: 12 }, (_, i) => Number(i % 5 < 2)), [4, 3]); // prettier-ignore
 
 const cases: readonly LossCase[] = [
   ...(["N", 4] as const).flatMap((batch): readonly LossCase[] => [
     { loss: { type: "crossEntropy" }, target: labels, batch },
     { loss: { type: "crossEntropy" }, activation: "Softmax", target: labels, batch },
+    { loss: { type: "crossEntropy", labelSmoothing: 0.2 }, target: labels, batch },
+    { loss: { type: "crossEntropy", classWeights: [0.5, 1, 3] }, target: labels, batch },
+    { loss: { type: "crossEntropy", labelSmoothing: 0.2, classWeights: [0.5, 1, 3] }, activation: "LogSoftmax", target: labels, batch },
+    { loss: { type: "binaryCrossEntropy" }, target: held, batch },
+    { loss: { type: "binaryCrossEntropy" }, activation: "Sigmoid", target: held, batch },
+    { loss: { type: "meanAbsoluteError" }, target: targets, batch },
+    { loss: { type: "huber" }, target: targets, batch },
+    { loss: { type: "huber", delta: 0.3 }, activation: "Softmax", target: targets, batch },
     { loss: { type: "meanSquaredError" }, target: targets, batch },
     { loss: { type: "meanSquaredError" }, activation: "Softmax", target: targets, batch },
   ]),
@@ -35,7 +44,7 @@ const cases: readonly LossCase[] = [
 
 describe("gradient of losses", () => {
   for (const { loss, activation = "Identity", target, batch } of cases) {
-    it(`${loss.type} behind ${activation}, batch ${batch}`, async () => {
+    it(`${JSON.stringify(loss)} behind ${activation}, batch ${batch}`, async () => {
       const graph = graphOf({
         opset: internalOpset,
         inputs: [info("x", [batch, 3], "float64")],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { classLabels, numericTargets } from "../../../core/data/labels.js";
+import { balancedWeights, binaryTargets, classLabels, numericTargets } from "../../../core/data/labels.js";
 import type { EngineError } from "../../../core/errors.js";
 
 function tableOf(columns: Readonly<Record<string, readonly string[]>>): Parameters<typeof classLabels>[0] {
@@ -20,6 +20,12 @@ function failure(run: () => unknown): { code: string; message: string } {
 }
 
 describe("class labels", () => {
+  it("have weights under which all classes of some rows count alike", () => {
+    const labels = { indices: Int32Array.of(0, 0, 0, 1, 3, 1), classes: 4 };
+    assert.deepEqual(balancedWeights(labels, Uint32Array.of(0, 1, 2, 3)), [4 / 6, 4 / 2, 1, 1]);
+    assert.deepEqual(balancedWeights(labels, Uint32Array.of(0, 3, 4)), [1, 1, 1, 1]);
+  });
+
   it("are class indices as they stand where all are whole numbers", () => {
     assert.deepEqual(classesOf("3", "0", "1.0", "+3"), { indices: Int32Array.of(3, 0, 1, 3), classes: 4 });
     assert.equal(classLabels(tableOf({ label: ["0", "1"] }), "label", 10).classes, 10);
@@ -78,5 +84,18 @@ describe("numeric targets", () => {
         ].join("\n"),
       },
     );
+  });
+});
+
+describe("binary targets", () => {
+  it("are columns of 0 and 1", () => {
+    const table = tableOf({ a: ["0", "1", "1.0"], b: ["1", "0", " 0 "] });
+    assert.deepEqual(binaryTargets(table, ["b", "a"]), { values: Float32Array.of(1, 0, 0, 1, 0, 1), columns: 2 });
+  });
+
+  it("refuse anything else, naming the cell", () => {
+    const { code, message } = failure(() => binaryTargets(tableOf({ a: ["0", "2", "yes"] }), ["a"]));
+    assert.equal(code, "data/rows");
+    assert.match(message, /t\.csv:3: column "a": expected 0 or 1, got "2"\n {2}t\.csv:4: .*got "yes"/);
   });
 });

@@ -62,6 +62,79 @@ describe("losses", () => {
     assert.equal(lossInput(model([node("Softmax", ["x"], ["y"])]), "y", meanSquaredError), "y");
   });
 
+  const weights = [0.5, 2, 3];
+  const logProbabilities = [logits.slice(0, 3), logits.slice(3)].map((row) => row.map((v) => v - Math.log(row.reduce((s, x) => s + Math.exp(x), 0))));
+  const [smoothing, picked] = [0.1, [2, 0]];
+  for (const [settings, expected] of [
+    // −(1 − ε)·log p_y − ε ⁄ C·Σ log p_c, as a mean over the batch
+    [
+      { labelSmoothing: smoothing },
+      logProbabilities.reduce((sum, row, i) => sum - (1 - smoothing) * row[picked[i]] - (smoothing / 3) * (row[0] + row[1] + row[2]), 0) / 2,
+    ],
+    // Σ −w_y·log p_y ⁄ Σ w_y
+    [{ classWeights: weights }, logProbabilities.reduce((sum, row, i) => sum - weights[picked[i]] * row[picked[i]], 0) / (3 + 0.5)],
+    [
+      { labelSmoothing: smoothing, classWeights: weights },
+      logProbabilities.reduce(
+        (sum, row, i) =>
+          sum - (1 - smoothing) * weights[picked[i]] * row[picked[i]] - (smoothing / 3) * row.reduce((s, value, c) => s + weights[c] * value, 0),
+        0,
+      ) /
+        (3 + 0.5),
+    ],
+  ] as const) {
+    it(`smooths labels and weighs classes: ${JSON.stringify(settings)}`, async () => {
+      const attached = attach(model([node("Identity", ["x"], ["y"])]), "y", { type: "crossEntropy", ...settings });
+      const x = fed(tensorOf("float32", logits, [2, 3]));
+      const [loss] = numbers((await runGraph(attached.graph, { x, labels: fed(tensorOf("int64", picked)) }))[attached.loss]);
+      assert.ok(Math.abs(loss - expected) < 1e-6, `${loss}, expected ${expected}`);
+    });
+  }
+
+  it("wants a weight for each class", () => {
+    const error = thrown(() => attach(model([node("Identity", ["x"], ["y"])]), "y", { type: "crossEntropy", classWeights: [1, 2] }));
+    assert.equal(error.code, "recipe/loss");
+    assert.match(error.message, /expected 3 weights.*got 2/);
+  });
+
+  it("computes binary cross-entropy of labels, finite however far a logit is off", async () => {
+    const attached = attach(model([node("Identity", ["x"], ["y"])]), "y", { type: "binaryCrossEntropy" });
+    assert.deepEqual(attached.target, { name: "targets", dtype: "float32", shape: ["N", 3] });
+    const values = [0, 2, -3, 100, -1000, 1000];
+    const held = [1, 0, 1, 1, 1, 1];
+    const x = fed(tensorOf("float32", values, [2, 3]));
+    const outputs = await runGraph(withOutput(attached.graph, attached.perSample), { x, targets: fed(tensorOf("float32", held, [2, 3])) });
+    const first = Math.log(2) + Math.log1p(Math.exp(2)) + Math.log1p(Math.exp(3));
+    const perSample = numbers(outputs[attached.perSample]);
+    assert.ok(Math.abs(perSample[0] - first / 3) < 1e-6);
+    assert.ok(Math.abs(perSample[1] - 1000 / 3) < 1e-3);
+    assert.ok(Math.abs(numbers(outputs[attached.loss])[0] - (first + 1000) / 6) < 1e-3);
+  });
+
+  it("attaches binary cross-entropy before a final sigmoid, and refuses it of classes that exclude each other", () => {
+    const binary: Loss = { type: "binaryCrossEntropy" };
+    const sigmoid = attach(model([node("Sigmoid", ["x"], ["p"]), node("Identity", ["p"], ["y"])]), "y", binary);
+    assert.deepEqual([sigmoid.input, sigmoid.prediction], ["x", "y"]);
+    const error = thrown(() => attach(model([node("Softmax", ["x"], ["y"], { axis: 1 }, "/Softmax")]), "y", binary));
+    assert.match(error.message, /binaryCrossEntropy takes logits.*Softmax "\/Softmax".*exclude/);
+    assert.match(thrown(() => attach(model([node("Identity", ["x"], ["y"])], ["N", 3, 2]), "y", binary)).message, /\[batch, labels\]/);
+  });
+
+  it("computes the mean absolute error and Huber's loss over all elements", async () => {
+    const differences = [0.5, -0.5, 1, -3, 0, 10];
+    const x = fed(tensorOf("float32", differences, [2, 3]));
+    const targets = fed(tensorOf("float32", [0, 0, 0, 0, 0, 0], [2, 3]));
+    for (const [loss, of] of [
+      [{ type: "meanAbsoluteError" }, Math.abs],
+      [{ type: "huber" }, (d: number) => (Math.abs(d) <= 1 ? (d * d) / 2 : Math.abs(d) - 0.5)],
+      [{ type: "huber", delta: 4 }, (d: number) => (Math.abs(d) <= 4 ? (d * d) / 2 : 4 * (Math.abs(d) - 2))],
+    ] as const) {
+      const attached = attach(model([node("Identity", ["x"], ["y"])]), "y", loss);
+      const [value] = numbers((await runGraph(attached.graph, { x, targets }))[attached.loss]);
+      assert.ok(Math.abs(value - differences.reduce((sum, d) => sum + of(d), 0) / 6) < 1e-6, JSON.stringify(loss));
+    }
+  });
+
   it("refuses cross-entropy of independent probabilities, with the reason", () => {
     const error = thrown(() => attach(model([node("Sigmoid", ["x"], ["y"], {}, "/act/Sigmoid")]), "y", crossEntropy));
     assert.equal(error.code, "recipe/loss");

@@ -9,6 +9,7 @@ import {
   countCorrect,
   emptyConfusion,
   emptySum,
+  labelAccuracy,
   meanAbsoluteError,
   meanOf,
   predictedClasses,
@@ -59,6 +60,11 @@ describe("metrics", () => {
       ),
     );
     assert.ok(Number.isNaN(meanOf(emptySum)));
+  });
+
+  it("count labels that are told rightly, each for itself", () => {
+    assert.equal(labelAccuracy(Float32Array.of(1, -1, 0, 0.1), Float32Array.of(1, 0, 1, 0), 0), 0.5);
+    assert.equal(labelAccuracy(Float32Array.of(0.6, 0.4), Float32Array.of(1, 0), 0.5), 1);
   });
 
   it("give the mean absolute error over all elements", () => {

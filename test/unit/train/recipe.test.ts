@@ -144,7 +144,7 @@ describe("problems of a recipe", () => {
 
   it("name the nearest layer type, loss and value", () => {
     assert.equal(problems({ ...minimal, head: { layers: [{ type: "denze", units: 1 }] } })[0].hint, 'Did you mean "dense"?');
-    assert.equal(problems({ ...minimal, loss: { type: "crossentropy" } })[0].hint, 'Did you mean "crossEntropy"?');
+    assert.equal(problems({ ...minimal, loss: { type: "hubr" } })[0].hint, 'Did you mean "huber"?');
     assert.equal(problems({ ...minimal, batchNorm: "updte" })[0].hint, 'Did you mean "update"?');
   });
 
@@ -156,6 +156,9 @@ describe("problems of a recipe", () => {
     assert.deepEqual(keysOf({ ...minimal, head: { layers: [{ type: "dropout", rate: 1 }] } }), ["head.layers[0].rate"]);
     assert.deepEqual(keysOf({ ...minimal, data: { ...minimal.data, split: { validation: 0.5, test: 0.5 } } }), ["data.split"]);
     assert.deepEqual(keysOf({ ...minimal, optimizer: { learningRate: -1 } }), ["optimizer.learningRate"]);
+    assert.deepEqual(keysOf({ ...minimal, loss: { type: "crossEntropy", classWeights: [1, 0] } }), ["loss.classWeights[1]"]);
+    assert.deepEqual(keysOf({ ...minimal, loss: { type: "crossEntropy", classWeights: "even" } }), ["loss.classWeights"]);
+    assert.deepEqual(keysOf({ ...minimal, loss: { type: "crossEntropy", labelSmoothing: 2 } }), ["loss.labelSmoothing"]);
     assert.deepEqual(keysOf({ ...minimal, optimizer: { betas: [0.9, 1] } }), ["optimizer.betas[1]"]);
   });
 
@@ -166,6 +169,11 @@ describe("problems of a recipe", () => {
     assert.deepEqual(keysOf({ ...minimal, schedule: { minimum: 0.1 } }), ["schedule.minimum"]);
     assert.deepEqual(keysOf({ ...minimal, metrics: ["meanAbsoluteError"] }), ["metrics[0]"]);
     assert.deepEqual(keysOf({ ...minimal, data: { ...minimal.data, label: ["a", "b"] } }), ["data.label"]);
+    assert.deepEqual(keysOf({ ...minimal, loss: { type: "crossEntropy", delta: 2 } }), ["loss.delta"]);
+    assert.deepEqual(keysOf({ ...minimal, loss: { type: "huber", labelSmoothing: 0.1, classWeights: "balanced" } }), [
+      "loss.labelSmoothing",
+      "loss.classWeights",
+    ]);
   });
 
   it("never come as anything but an engine error, whatever the text", () => {
