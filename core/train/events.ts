@@ -160,6 +160,3 @@ export interface TrainHooks {
   /** Asked between steps and between batches of the frozen part; true ends the run with a checkpoint. */
   readonly stopRequested: () => boolean;
 }
-
-/** The signature of `train` in train.ts. @throws an EngineError; `done` has been emitted where it answers */
-export type Train = (request: TrainRequest, hooks: TrainHooks) => Promise<TrainResult>;
