@@ -31,6 +31,8 @@ export const unknownRun = (run: string, folder: string, near: readonly string[])
 export const badCheckpoint = (path: string) =>
   make("run/checkpoint", `"${path}" is no checkpoint that this version can read`, { path }, "Start the run again from its recipe.");
 
+export const cacheCutShort = (path: string) => make("run/cache", `"${path}" was cut short while it was in use`, { path });
+
 export const cacheUnusable = (folder: string, cause: unknown) =>
   make(
     "run/cache",
@@ -48,8 +50,6 @@ export const diverged = (step: number, epoch: number, loss: number) =>
     { step, epoch },
     "Lower optimizer.learningRate, or check the data's scale. The last checkpoint is kept.",
   );
-
-export const stoppedEarly = () => make("run/stopped", "the run was stopped before its weights were tested");
 
 // ── proof and verification ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -6,6 +6,7 @@ import { closeSync, constants, openSync, readSync, rmSync, truncateSync, writeSy
 import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import * as errors from "../errors.js";
 import { replaceFile } from "../atomic-file.js";
 
 /** Default limit of all cached features beside one recipe, in bytes. */
@@ -70,9 +71,9 @@ export class CachedFeatures {
     await replaceFile(this.#descriptionPath, JSON.stringify({ recordBytes: this.#recordBytes, chunks: this.#chunks } satisfies Description));
   }
 
-  /** Reads `into.byteLength` bytes from record `index` on. */
+  /** Reads `into.byteLength` bytes from record `index` on. @throws the file system's error, or that of a file cut short meanwhile */
   read(index: number, into: Uint8Array): void {
-    readAll(this.#file, into, index * this.#recordBytes);
+    if (readAll(this.#file, into, index * this.#recordBytes) < into.byteLength) throw errors.cacheCutShort(this.#path);
   }
 
   close(): void {

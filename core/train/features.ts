@@ -42,7 +42,7 @@ export interface FeatureOptions {
   readonly memoryLimit: number;
   readonly onProgress: (progress: FeatureProgress) => void;
   readonly stopRequested: () => boolean;
-  /** Called once if the cache turns out not to be writable. */
+  /** Called once if the cache turns out not to be usable. */
   readonly onCacheError: (cause: unknown) => void;
 }
 
@@ -79,10 +79,9 @@ export class FeatureStore {
     const { samples, memoryLimit } = this.#options;
     const total = samples * this.#recordBytes;
     if (total <= memoryLimit) this.#memory = new Uint8Array(total);
-    else if (this.#cache === undefined) return true; // Nowhere to keep them: `gather` computes them again each time.
     let done = this.#takeCached();
-    this.#report(done, done);
-    for (let batches = 1; done < samples; batches++) {
+    if (this.#kept) this.#report(done, done);
+    for (let batches = 1; done < samples && this.#kept; batches++) {
       if (this.#options.stopRequested()) {
         await this.#commit();
         return false;
@@ -92,15 +91,19 @@ export class FeatureStore {
       this.#memory?.set(records, done * this.#recordBytes);
       this.#append(records);
       done += indices.length;
-      if (this.#memory === undefined && this.#cache === undefined) return true;
       if (batches % commitEvery === 0) await this.#commit();
       this.#report(done, this.#progress.reused);
       // A stop is a message: it is read here.
       await new Promise(setImmediate);
     }
     await this.#commit();
-    await this.#maker.release();
+    if (this.#kept) await this.#maker.release();
     return true;
+  }
+
+  /** Somewhere: in memory or on disk. Otherwise `gather` computes features again each time. */
+  get #kept(): boolean {
+    return this.#memory !== undefined || this.#cache !== undefined;
   }
 
   /** Features of the given samples, one tensor per value, samples along axis 0. */
@@ -110,13 +113,7 @@ export class FeatureStore {
     const size = this.#recordBytes;
     if (this.#memory !== undefined) {
       for (const [at, index] of indices.entries()) this.#scatter(this.#memory.subarray(index * size, (index + 1) * size), targets, at);
-    } else if (this.#cache !== undefined) {
-      const record = new Uint8Array(size);
-      for (const [at, index] of indices.entries()) {
-        this.#cache.read(index, record);
-        this.#scatter(record, targets, at);
-      }
-    } else {
+    } else if (!this.#gatherCached(indices, targets)) {
       for (let start = 0; start < indices.length; start += this.#maker.batchSize) {
         const part = indices.slice(start, start + this.#maker.batchSize);
         const records = await this.#makeRecords(part);
@@ -126,10 +123,32 @@ export class FeatureStore {
     return tensors;
   }
 
-  close(): void {
+  /** Answers false where the features are not on disk, or not any more. */
+  #gatherCached(indices: readonly number[], targets: readonly Uint8Array[]): boolean {
+    if (this.#cache === undefined) return false;
+    try {
+      const record = new Uint8Array(this.#recordBytes);
+      for (const [at, index] of indices.entries()) {
+        this.#cache.read(index, record);
+        this.#scatter(record, targets, at);
+      }
+      return true;
+    } catch (cause) {
+      this.#dropCache(cause);
+      return false;
+    }
+  }
+
+  /** Gives the memory back where the features are on disk too. */
+  rest(): void {
+    if (this.#cache !== undefined) this.#memory = undefined;
+  }
+
+  async close(): Promise<void> {
     this.#cache?.close();
     this.#cache = undefined;
     this.#memory = undefined;
+    await this.#maker.release();
   }
 
   #report(done: number, reused: number): void {
@@ -142,8 +161,13 @@ export class FeatureStore {
     if (cache === undefined) return 0;
     // Whole batches only, so that what follows is computed in the same batches as in a run without a cache.
     const whole = cache.count >= this.#options.samples ? this.#options.samples : cache.count - (cache.count % this.#maker.batchSize);
-    if (this.#memory !== undefined && whole > 0) cache.read(0, this.#memory.subarray(0, whole * this.#recordBytes));
-    return whole;
+    try {
+      if (this.#memory !== undefined && whole > 0) cache.read(0, this.#memory.subarray(0, whole * this.#recordBytes));
+      return whole;
+    } catch (cause) {
+      this.#dropCache(cause);
+      return 0;
+    }
   }
 
   async #makeRecords(indices: readonly number[]): Promise<Uint8Array> {

@@ -38,15 +38,18 @@ export async function openPhase(
   onGraph?: (graph: PhaseGraph) => void,
 ): Promise<OpenPhase | undefined> {
   const phase = job.phases[index];
-  const start = tensorsOf(from, dtypesOf(job.model.graph));
-  const started = { whole: overlay(job.model.graph, start), graph: overlay(job.graph, start), batch: job.batch };
+  const start = tensorsOf(from, dtypesOf(job.whole));
+  const started = { whole: overlay(job.whole, start), graph: overlay(job.graph, start), batch: job.batch };
   const graph = buildPhaseGraph(started, phase, job.context);
   onGraph?.(graph);
   const features = await openFeatures(job, phase.name, graph, context);
-  if (!(await features.fill())) {
-    features.close();
-    return undefined;
+  let filled = false;
+  try {
+    filled = await features.fill();
+  } finally {
+    if (!filled) await features.close();
   }
+  if (!filled) return undefined;
   const plan = { ...graph, output: job.context.output, loss: job.context.loss, boundary: features.values };
   const optimizer = createOptimizer(phase.optimizer);
   const arena = arenaFor(graph, optimizer);

@@ -74,11 +74,17 @@ export class PhaseRuntime {
     return resultOf(compiled, await compiled.program.run(await this.#feeds(compiled, rows, weights)));
   }
 
-  async close(): Promise<void> {
-    this.features.close();
+  /** Gives back what can be had again, until the phase is tested. */
+  async rest(): Promise<void> {
+    this.features.rest();
     for (const { program } of [...this.#training.values(), ...this.#evaluation.values()]) await program.dispose();
     this.#training.clear();
     this.#evaluation.clear();
+  }
+
+  async close(): Promise<void> {
+    await this.rest();
+    await this.features.close();
   }
 
   async #trainingFor(batchSize: number): Promise<TrainingProgram> {

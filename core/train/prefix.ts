@@ -6,11 +6,12 @@ import { elementCount, isStatic } from "../graph/dims.js";
 import { byteSize, tensorOf } from "../graph/tensor.js";
 import type { Graph, TensorType } from "../graph/types.js";
 import { encodeGraph } from "../onnx/encode.js";
+import { inferGraph } from "../ops/infer.js";
 import { bindInputs } from "../passes/specialise.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { widenHalf } from "../passes/widen-half.js";
 import type { Executor, HostTensor, Program } from "../runtime/executor.js";
-import { hostTensorOf } from "../runtime/host-tensor.js";
+import { hostTensorOf, widened } from "../runtime/host-tensor.js";
 import type { TrainHooks } from "./events.js";
 import { CachedFeatures, cacheKey, defaultCacheLimit } from "./feature-cache.js";
 import { FeatureStore, type FeatureMaker, type FeatureValue } from "./features.js";
@@ -18,13 +19,15 @@ import type { Job } from "./job.js";
 import type { PhaseGraph } from "./phase-graph.js";
 
 /** The prefix always runs on this many samples, padded where there are fewer, so that a warm cache and a cold one give the same bits. */
-const prefixBatch = 16;
+const freeBatch = 16;
 
 export interface FeatureContext {
   readonly executor: Executor;
   readonly hooks: TrainHooks;
   /** Where features are kept between runs; undefined for nowhere. */
   readonly cacheFolder?: string;
+  /** The prefix of a phase has run once more. */
+  readonly onPrefixRun: (phase: string) => void;
 }
 
 /** Compiled when it first runs: with a warm cache it never does. */
@@ -32,21 +35,29 @@ class Prefix {
   /** How often it ran. */
   executions = 0;
   readonly graph: Graph;
-  readonly #executor: Executor;
+  /** Samples in each run. */
+  readonly batchSize: number;
+  readonly #context: FeatureContext;
+  readonly #phase: string;
   readonly #input: string;
+  readonly #isWidened: boolean;
   #program: Program | undefined;
 
-  constructor(graph: Graph, job: Job, executor: Executor) {
+  constructor(graph: Graph, job: Job, phase: string, context: FeatureContext) {
     const { name, type, sampleShape } = job.input;
-    this.graph = bindInputs(runnable(graph), new Map([[name, { ...type, shape: [prefixBatch, ...sampleShape] }]]));
-    this.#executor = executor;
+    this.batchSize = job.batch.free ? freeBatch : 1;
+    this.graph = runnable(bindInputs(graph, new Map([[name, { ...type, shape: [this.batchSize, ...sampleShape] }]])));
+    this.#isWidened = usesBfloat16(graph);
+    this.#context = context;
+    this.#phase = phase;
     this.#input = name;
   }
 
   async run(samples: HostTensor): Promise<Readonly<Record<string, HostTensor>>> {
-    this.#program ??= await this.#executor.compile(this.graph);
+    this.#program ??= await this.#context.executor.compile(this.graph);
     this.executions += 1;
-    return this.#program.run({ [this.#input]: samples });
+    this.#context.onPrefixRun(this.#phase);
+    return this.#program.run({ [this.#input]: this.#isWidened ? widened(samples) : samples });
   }
 
   async release(): Promise<void> {
@@ -55,10 +66,13 @@ class Prefix {
   }
 }
 
-/** The CPU kernels have no bfloat16: such a prefix runs in float32. */
+/** The CPU kernels have no bfloat16: a graph with it runs in float32, on widened samples. */
 function runnable(graph: Graph): Graph {
-  const types = [...graph.initializers.values()].map((t) => t.dtype);
-  return types.includes("bfloat16") ? widenHalf(upgradeOpset(graph)) : graph;
+  return usesBfloat16(graph) ? widenHalf(graph) : graph;
+}
+
+function usesBfloat16(graph: Graph): boolean {
+  return [...inferGraph(upgradeOpset(graph)).values()].some(({ type }) => type?.dtype === "bfloat16");
 }
 
 /** The features of one phase: results of its prefix, or the transformed samples where nothing is frozen before what trains. */
@@ -68,13 +82,14 @@ export async function openFeatures(
   { prefix: frozen, boundary }: PhaseGraph,
   context: FeatureContext,
 ): Promise<FeatureStore> {
-  const prefix = frozen === undefined ? undefined : new Prefix(frozen, job, context.executor);
+  const prefix = frozen === undefined ? undefined : new Prefix(frozen, job, phase, context);
+  const batchSize = prefix?.batchSize ?? freeBatch;
   const maker: FeatureMaker = {
     values: await featureValues(job, boundary, prefix),
-    batchSize: prefixBatch,
+    batchSize,
     executions: () => prefix?.executions ?? 0,
     make: async (indices) => {
-      const samples = await readSamples(job, indices, prefix === undefined ? indices.length : prefixBatch);
+      const samples = await readSamples(job, indices, prefix === undefined ? indices.length : batchSize);
       const made = { ...(await prefix?.run(samples)), [job.input.name]: samples };
       return boundary.map((name) => made[name]);
     },
@@ -130,7 +145,7 @@ async function featureValues(job: Job, boundary: readonly string[], prefix: Pref
     return type !== undefined && isStatic(rest) ? { name, dtype: type.dtype, shape: [1, ...rest] } : undefined;
   });
   if (known.every((value) => value !== undefined)) return known;
-  const made = await prefix?.run(await readSamples(job, [0], prefixBatch));
+  const made = await prefix?.run(await readSamples(job, [0], prefix.batchSize));
   return boundary.map((name, i) => {
     const tensor = made?.[name];
     return known[i] ?? { name, dtype: tensor?.dtype ?? "float32", shape: [1, ...(tensor?.shape.slice(1) ?? [])] };

@@ -3,7 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import * as errors from "../errors.js";
 import { nearest } from "../graph/nearest.js";
@@ -18,6 +18,8 @@ export interface Run {
   append(event: TrainEvent): void;
   /** Replaces `run.json`, atomically. @throws run/write */
   write(record: Readonly<Record<string, unknown>>): Promise<void>;
+  /** What `run.json` says so far; undefined for a new run, or where it cannot be read. */
+  recorded(): Promise<unknown>;
   close(): void;
 }
 
@@ -73,8 +75,17 @@ function openRun(id: string, folder: string): Run {
     folder,
     append: (event) => guard(() => void writeSync(file, `${JSON.stringify(event)}\n`)),
     write: (record) => writeAtomic(join(folder, "run.json"), `${JSON.stringify(record, undefined, 2)}\n`),
+    recorded: () => readRecord(join(folder, "run.json")),
     close: () => closeSync(file),
   };
+}
+
+async function readRecord(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    return undefined;
+  }
 }
 
 function endsWithNewline(file: number): boolean {

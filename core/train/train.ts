@@ -3,6 +3,7 @@
 
 import { arch, cpus, platform } from "node:os";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import * as errors from "../errors.js";
 import { elementCount } from "../graph/dims.js";
 import type { Executor } from "../runtime/executor.js";
@@ -36,8 +37,12 @@ export async function train(request: TrainRequest, hooks: TrainHooks): Promise<T
   // Better now than after the training.
   if (recipe.output !== undefined) await requireFolder(dirname(recipe.output));
   const run = request.resume === undefined ? await createRun(recipe.folder) : await findRun(recipe.folder, request.resume);
-  const state = request.resume === undefined ? initialState() : await readCheckpoint(join(run.folder, checkpointName), job.id);
-  return new Session({ job, executor, run, state, hooks, started, cache: request.cache ?? true }).go();
+  try {
+    const state = request.resume === undefined ? initialState() : await readCheckpoint(join(run.folder, checkpointName), job.id);
+    return await new Session({ job, executor, run, state, hooks, started, cache: request.cache ?? true }).go();
+  } finally {
+    run.close();
+  }
 }
 
 function recipeOf(text: string, path: string): ResolvedRecipe {
@@ -61,10 +66,17 @@ interface SessionOptions {
   readonly cache: boolean;
 }
 
+/** What a stretch of a run reads of the record that the one before it left. */
+const earlierSchema = z.object({
+  plan: z.array(z.looseObject({ phase: z.string() })),
+  prefix: z.object({ byPhase: z.record(z.string(), z.number()) }),
+});
+
 /** One stretch of a run: from its start, or from a checkpoint, to its end or the next stop. */
 class Session {
   readonly #options: SessionOptions;
-  readonly #plans: unknown[] = [];
+  /** Plans by phase, and how often each phase's prefix ran, of earlier stretches too. */
+  readonly #plans = new Map<string, unknown>();
   readonly #executions = new Map<string, number>();
   readonly #hooks: TrainHooks;
 
@@ -75,6 +87,7 @@ class Session {
 
   async go(): Promise<TrainResult> {
     const { job, executor, run, state, cache } = this.#options;
+    await this.#takeUp();
     await this.#record("running");
     for (const message of job.warnings) this.#emit({ event: "warning", code: "recipe/warning", message });
     const trainer = new Trainer(job, state, {
@@ -83,30 +96,47 @@ class Session {
       ...(cache ? { cacheFolder: join(job.recipe.folder, ".frostline", "cache") } : {}),
       checkpoint: ({ name, freeze }) => this.#checkpoint(name, freeze),
       onPlan: (planned, index) => this.#onPlan(planned, index),
-      onPhase: (opened) => this.#onPhase(opened),
+      onPrefixRun: (phase) => void this.#executions.set(phase, (this.#executions.get(phase) ?? 0) + 1),
+      onPhase: () => this.#record("running"),
     });
     try {
       const ending = await trainer.run();
-      const done = ending === "stopped" ? this.#done("stopped", [], undefined) : await this.#finish(trainer);
+      const done = (ending === "stopped" ? undefined : await this.#finish(trainer)) ?? this.#done("stopped", [], undefined);
       this.#emit(done);
       await this.#record(done.reason, done);
       return done;
     } catch (error) {
       const { code, message, hint } = error instanceof errors.EngineError ? error : errors.unforeseen(error);
-      run.append({ event: "error", code, message, ...(hint === undefined ? {} : { hint }) });
-      await this.#record("failed", undefined, { code, message }).catch(() => undefined);
+      // Where even this cannot be written, the first error is the one to tell.
+      try {
+        run.append({ event: "error", code, message, ...(hint === undefined ? {} : { hint }) });
+        await this.#record("failed", undefined, { code, message });
+      } catch {
+        throw error;
+      }
       throw error;
     } finally {
       await trainer.close();
-      run.close();
     }
   }
 
-  async #finish(trainer: Trainer): Promise<DoneEvent> {
+  /** What the record said of earlier stretches of the run stays in it. */
+  async #takeUp(): Promise<void> {
+    const { data } = earlierSchema.safeParse(await this.#options.run.recorded());
+    for (const plan of data?.plan ?? []) this.#plans.set(plan.phase, plan);
+    for (const [phase, executions] of Object.entries(data?.prefix.byPhase ?? {})) this.#executions.set(phase, executions);
+  }
+
+  /** Tests what each phase yielded and exports the best; undefined where a stop came before that. */
+  async #finish(trainer: Trainer): Promise<DoneEvent | undefined> {
     const { job, state, run } = this.#options;
     const chosen = chooseBest(state);
-    const tested: (Evaluation | undefined)[] = [];
-    for (const index of job.phases.keys()) tested.push(job.split.test.length === 0 ? undefined : await trainer.test(index, job.split.test));
+    const tested: Evaluation[] = [];
+    for (const index of job.split.test.length === 0 ? [] : job.phases.keys()) {
+      const evaluation = await trainer.test(index, job.split.test);
+      if (evaluation === undefined) return undefined;
+      tested.push(evaluation);
+    }
     const { output } = job.recipe;
     if (output !== undefined) {
       const proofs = await exportModel(job, state, output, { run: run.id, version, phase: chosen });
@@ -115,17 +145,17 @@ class Session {
     return this.#done("completed", tested, chosen);
   }
 
-  #done(reason: "completed" | "stopped", tested: readonly (Evaluation | undefined)[], chosen: number | undefined): DoneEvent {
+  #done(reason: "completed" | "stopped", tested: readonly Evaluation[], chosen: number | undefined): DoneEvent {
     const { job, state, run, started } = this.#options;
     const phases = job.phases.flatMap(({ name }, i): readonly PhaseMetrics[] => {
       const best = state.best[i];
       if (best === undefined) return [];
       const validation = state.history.find((h) => h.phase === name && h.epoch === best.epoch + 1)?.validation;
-      const test = tested[i]?.metrics;
+      const test = tested.at(i)?.metrics;
       return [{ phase: name, epoch: best.epoch + 1, ...(validation === undefined ? {} : { validation }), ...(test === undefined ? {} : { test }) }];
     });
     const best = chosen === undefined ? undefined : phases[chosen];
-    const confusion = chosen === undefined ? undefined : tested[chosen]?.confusion;
+    const confusion = chosen === undefined ? undefined : tested.at(chosen)?.confusion;
     return {
       event: "done",
       reason,
@@ -147,17 +177,13 @@ class Session {
   #onPlan(planned: Pick<OpenPhase, "phase" | "graph">, index: number): void {
     const { job, run } = this.#options;
     const event = planEvent(job, planned, index, run.id);
-    this.#plans.push({
+    this.#plans.set(event.phase, {
       ...event,
       freeze: planned.phase.freeze,
       marks: planned.graph.marked.map(({ name, path, mark, reason, shape }) => ({ name, path, mark, reason, elements: elementCount(shape) })),
     });
+    this.#executions.set(event.phase, this.#executions.get(event.phase) ?? 0);
     this.#emit(event);
-  }
-
-  async #onPhase({ phase, runtime }: OpenPhase): Promise<void> {
-    this.#executions.set(phase.name, runtime.features.progress.executions);
-    await this.#record("running");
   }
 
   async #checkpoint(phase: string, freeze: readonly string[]): Promise<void> {
@@ -189,7 +215,7 @@ class Session {
       seed: recipe.seed,
       heldOut: { validation: rowNumbers(job.split.validation), test: rowNumbers(job.split.test) },
       position: state.position,
-      plan: this.#plans,
+      plan: [...this.#plans.values()],
       prefix: { executions: [...this.#executions.values()].reduce((a, n) => a + n, 0), byPhase: Object.fromEntries(this.#executions) },
       history: state.history,
       trained: [...state.trained],

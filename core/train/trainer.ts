@@ -7,7 +7,7 @@ import type { Arena } from "../optim/arena.js";
 import { learningRateAt } from "../optim/schedules.js";
 import type { Executor } from "../runtime/executor.js";
 import type { TrainHooks } from "./events.js";
-import { addBatch, evaluateRows, setMetrics } from "./evaluate.js";
+import { addBatch, evaluateRows, setMetrics, type Evaluation } from "./evaluate.js";
 import type { Job } from "./job.js";
 import { openPhase, type OpenPhase } from "./open-phase.js";
 import type { SettledPhase } from "./phase-graph.js";
@@ -20,11 +20,14 @@ export interface TrainerOptions {
   readonly hooks: TrainHooks;
   /** Where features are kept between runs; undefined for nowhere. */
   readonly cacheFolder?: string;
+  /** The frozen prefix of a phase has run once more. */
+  readonly onPrefixRun: (phase: string) => void;
   /** Writes a checkpoint of the state as it is. */
   readonly checkpoint: (phase: SettledPhase) => Promise<void>;
   /** A phase is about to be trained; its features are computed next. */
   readonly onPlan: (phase: Pick<OpenPhase, "phase" | "graph">, index: number) => void;
-  readonly onPhase: (phase: OpenPhase, index: number) => Promise<void>;
+  /** The features are there; training begins. */
+  readonly onPhase: () => Promise<void>;
 }
 
 /** Milliseconds between two checkpoints within a phase. */
@@ -52,20 +55,21 @@ export class Trainer {
     while (position.phase < phases.length) {
       const opened = await this.#openPhase(position.phase, (graph) => this.#options.onPlan({ phase: phases[position.phase], graph }, position.phase));
       if (opened === undefined) return this.#stop(phases[position.phase]);
-      await this.#options.onPhase(opened, position.phase);
+      await this.#options.onPhase();
       if ((await this.#trainPhase(opened)) === "stopped") return this.#stop(phases[position.phase]);
       this.#closeSpan(opened);
       Object.assign(position, { phase: position.phase + 1, epoch: 0, batch: 0 });
-      await this.#options.checkpoint(opened.phase);
+      await this.#checkpoint(opened.phase);
+      await opened.runtime.rest();
     }
     return "completed";
   }
 
-  /** Metrics of a phase's chosen weights on held-out rows. */
-  async test(index: number, rows: Uint32Array): Promise<Awaited<ReturnType<typeof evaluateRows>>> {
+  /** Metrics of a phase's chosen weights on held-out rows; undefined where a stop came while its features were computed. */
+  async test(index: number, rows: Uint32Array): Promise<Evaluation | undefined> {
     const opened = await this.#openPhase(index);
     const best = this.#state.best[index];
-    if (opened === undefined || best === undefined) throw errors.stoppedEarly();
+    if (opened === undefined || best === undefined) return undefined;
     return evaluateRows(opened.runtime, this.#job.targets, rows, opened.phase.batchSize, best.weights);
   }
 
