@@ -79,6 +79,13 @@ const trainingBecomesAttribute: Upgrade = {
   },
 };
 
+/** Up to opset 13 extra outputs say that the node trains, an attribute since; opset 7 and 8 know no other sign. */
+function withStoredStatistics(node: Node): Node {
+  const trains = node.outputs.slice(1).some((o) => o !== "") || intAttribute(node, "training_mode", 0) !== 0;
+  const attributes = new Map([...node.attributes].filter(([name]) => name !== "training_mode"));
+  return trains ? { ...node, outputs: node.outputs.slice(0, 1), attributes } : node;
+}
+
 const batchNormalization = defineOp({
   type: "BatchNormalization",
   since: 15,
@@ -111,6 +118,7 @@ const batchNormalization = defineOp({
     return batchOutside(() => [1], "normalises")(axes.slice(0, 1), site);
   },
   inTraining: "batchStatistics",
+  inferenceForm: withStoredStatistics,
   batchStatistics: withBatchStatistics,
   upgrades: [perPixelForm, trainingBecomesAttribute],
   docs: "Normalises channels by stored statistics. https://onnx.ai/onnx/operators/onnx__BatchNormalization.html",

@@ -121,8 +121,6 @@ export interface BatchStatistics {
 export interface DropoutForm {
   /** Probability of being dropped; `scalar` reads a constant. Undefined where it is computed when the model runs. */
   readonly ratio: (node: Node, scalar: (value: string) => number | undefined) => number | undefined;
-  /** The node as it is outside training. */
-  readonly inference: (node: Node) => Node;
 }
 
 export interface OpDefinition {
@@ -153,13 +151,15 @@ export interface OpDefinition {
   readonly random: boolean | ((node: Node) => boolean);
   /** What a node does in training but not in inference: drop elements at random, or normalise with the batch's own statistics. */
   readonly inTraining?: "dropout" | "batchStatistics";
+  /** The node as it is outside training, in the form of any opset; the same object where it is already. */
+  readonly inferenceForm?: (node: Node) => Node;
   /** The form that `inTraining: "batchStatistics"` announces. */
   readonly batchStatistics?: (node: Node, context: UpgradeContext) => BatchStatistics;
   /** The form that `inTraining: "dropout"` announces. Data is input 0; output 1 is the mask. */
   readonly dropout?: DropoutForm;
   /** Value passes forward, gradient does not. */
   readonly stop: boolean;
-  /** A tensor that reaches a parameter slot through this op's input 0 is that parameter itself (Identity, Transpose). */
+  /** A tensor that reaches a parameter slot through this op's input 0, whole or in parts, is that parameter itself (Transpose, Slice). */
   readonly transparent: boolean;
   /** For an activation that a loss can take over (Softmax and cross-entropy): what it turns logits into. */
   readonly activation?: "probabilities" | "logProbabilities" | "independentProbabilities";

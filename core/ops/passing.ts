@@ -56,6 +56,7 @@ function cast(x: Parameters<InferRule>[0][number], to: DType | undefined): Retur
 const castOp = defineOp({
   type: "Cast",
   since: 19,
+  transparent: true,
   attributes: { to: "int", saturate: "int", round_mode: "string" },
   infer: ([x], { node }) => cast(x, targetOf(node)),
   fold: ({ node, inputs: [x] }) => [foldCast(x.ints, targetOf(node))],
@@ -98,10 +99,10 @@ const dropout = defineOp({
   since: 22,
   attributes: { ratio: "float", seed: "int" },
   settings: [1, 2],
+  inferenceForm: (node) => (hasTrainingMode(node) ? { ...node, inputs: node.inputs.slice(0, 2) } : node),
   inTraining: "dropout",
   dropout: {
     ratio: (node, scalar) => (hasInput(node, 1) ? scalar(node.inputs[1]) : floatAttribute(node, "ratio", 0.5)),
-    inference: (node) => (hasTrainingMode(node) ? { ...node, inputs: node.inputs.slice(0, 2) } : node),
   },
   infer: ([x]) => [x, x && tensorType("bool", x.shape)],
   batch: ([x], { node }) => node.outputs.map(() => x),

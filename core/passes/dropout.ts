@@ -67,7 +67,7 @@ export function deactivateDropout(graph: Graph, select: (node: Node) => boolean)
     const form = formOf(node);
     if (form === undefined || !select(given)) return [node];
     const [y, mask = ""] = node.outputs;
-    if (mask !== "" && read.has(mask)) return [form.inference(node)];
+    if (mask !== "" && read.has(mask)) return [definitionOf(node)?.inferenceForm?.(node) ?? node];
     const [x] = node.inputs;
     if (outputs.has(y) || nested.has(y)) return [{ ...node, opType: "Identity", inputs: [x], outputs: [y], attributes: new Map() }];
     source.set(y, x);

@@ -5,7 +5,8 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { collectParameters } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
-import type { Model } from "../graph/types.js";
+import { readsOf } from "../graph/traverse.js";
+import type { Graph, Model } from "../graph/types.js";
 import { readModel, writeModel } from "../onnx/file.js";
 import { deactivateDropout } from "../passes/dropout.js";
 import { overlay } from "../passes/weights.js";
@@ -34,7 +35,7 @@ export async function exportModel(job: Job, state: RunState, output: string, opt
   const staged = join(staging, basename(output));
   try {
     await mkdir(staging, { recursive: true });
-    await writeModel(trainedModel(job, state, overlay(inferenceForm(job), weights), proofs, options), staged);
+    await writeModel(trainedModel(job, state, overlay(withoutHeadDropout(job), weights), proofs, options), staged);
     const changed = changedTensors(proofs[options.phase]?.before ?? {}, await hashesInFile(staged));
     if (changed.length > 0) throw errors.proofFailed(proofs[options.phase].phase, changed);
     // The model last: whoever reads it finds its external data in place.
@@ -49,12 +50,19 @@ export async function exportModel(job: Job, state: RunState, output: string, opt
   return proofs;
 }
 
-/** The head's dropout does nothing outside training and is left out; the model's own nodes stay as they are. */
-function inferenceForm({ model, context }: Job): Model["graph"] {
-  return deactivateDropout(model.graph, (node) => context.headDropout.has(node.name));
+/** The head's dropout does nothing outside training and is left out, with the ratios that only it read; the model's own nodes stay. */
+function withoutHeadDropout({ model: { graph }, context }: Job): Graph {
+  const reduced = deactivateDropout(graph, (node) => context.headDropout.has(node.name));
+  const [before, after] = [readNames(graph), readNames(reduced)];
+  const initializers = new Map([...reduced.initializers].filter(([name]) => after.has(name) || !before.has(name)));
+  return { ...reduced, initializers };
 }
 
-function trainedModel(job: Job, state: RunState, graph: Model["graph"], proofs: readonly SpanProof[], { run, version }: ExportOptions): Model {
+function readNames({ nodes, outputs }: Graph): ReadonlySet<string> {
+  return new Set([...nodes.flatMap(readsOf), ...outputs.map((o) => o.name)]);
+}
+
+function trainedModel(job: Job, state: RunState, graph: Graph, proofs: readonly SpanProof[], { run, version }: ExportOptions): Model {
   const { recipe, phases, targets, surgery, baseModel, model } = job;
   const metadata = withTrainingMetadata(model.metadata, {
     version,

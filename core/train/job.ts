@@ -10,6 +10,7 @@ import { readTable, tableSource } from "../data/table.js";
 import { compileTransform, type Transform } from "../data/transforms.js";
 import * as errors from "../errors.js";
 import { elementCount, isStatic } from "../graph/dims.js";
+import { inferenceForm } from "../passes/inference-form.js";
 import { inlineFunctions } from "../passes/inline-functions.js";
 import type { Graph, Model, TensorType } from "../graph/types.js";
 import { attachLoss, lossOutput, type Loss } from "../nn/losses.js";
@@ -33,6 +34,8 @@ export interface Job {
   readonly baseModel: string;
   /** The base model with its head as it will be exported, but for its weights; its batch is free where it can be. */
   readonly model: Model;
+  /** The same with functions inlined: parameters are marked in it. */
+  readonly whole: Graph;
   /** The part of it that the loss needs, with the sizes that the data settles. */
   readonly graph: Graph;
   /** The same for a batch of one, where the batch had to be freed. */
@@ -55,13 +58,16 @@ export interface Job {
  * @throws recipe/…, model/…, data/… whatever is wrong with them
  */
 export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
-  const base = await readModel(recipe.model);
+  const read = await readModel(recipe.model);
+  const base: Model = { ...read, graph: inferenceForm(read.graph) };
   const baseModel = createHash("sha256")
     .update(await readFile(recipe.model))
     .digest("hex");
   const inlined: Model = { ...base, graph: inlineFunctions(base.graph) };
   const surgery = recipe.head === undefined ? undefined : attachHead(inlined, { ...recipe.head, seed: recipe.seed });
   const whole = surgery?.model ?? inlined;
+  // Without a new head, the file's own functions stay.
+  const exported = surgery?.model ?? base;
   const output = lossOutput(whole.graph, recipe.loss);
   const phases = settlePhases(recipe, surgery?.headPrefix);
   const context: PhaseContext = {
@@ -93,7 +99,8 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     recipe,
     id: identify(recipe, baseModel, table.sha256),
     baseModel,
-    model: { ...whole, graph: freedWhereFree(whole.graph) },
+    model: { ...exported, graph: freedWhereFree(exported.graph) },
+    whole: whole.graph,
     graph,
     ...(batch.free && wasFixed(whole.graph, input.name) ? { single: shaped } : {}),
     ...(surgery === undefined ? {} : { surgery }),
@@ -116,9 +123,9 @@ function settlePhases(recipe: ResolvedRecipe, headPrefix: string | undefined): r
 }
 
 /** Differentiates every phase once, without running anything: what has no gradient in the last one is found before the first one runs. */
-function checkGradients({ model, graph, batch, phases, context }: Job): void {
+function checkGradients({ whole, graph, batch, phases, context }: Job): void {
   for (const phase of phases) {
-    const built = buildPhaseGraph({ whole: model.graph, graph, batch }, phase, context);
+    const built = buildPhaseGraph({ whole, graph, batch }, phase, context);
     buildTraining({ ...built, ...context, boundary: [] });
   }
 }
