@@ -1,4 +1,4 @@
-// What an optimizer is and the settings it takes. The update rules stand in sgd.ts and adam.ts, the checks in index.ts.
+// What an optimizer is and the settings it takes. The update rules stand in a file each, the checks in index.ts.
 
 /** Stochastic gradient descent. `nesterov` needs a momentum and no dampening. */
 export interface SgdSettings {
@@ -21,12 +21,55 @@ export interface AdamSettings {
   readonly weightDecay: number;
 }
 
-export type OptimizerSettings = SgdSettings | AdamSettings;
+export interface RmspropSettings {
+  readonly type: "rmsprop";
+  readonly learningRate: number;
+  /** Decay of the running mean of squares. */
+  readonly alpha: number;
+  readonly epsilon: number;
+  readonly momentum: number;
+  /** Divides by the standard deviation of gradients in place of their root mean square. */
+  readonly centered: boolean;
+  /** L2 penalty: joins the gradient. */
+  readonly weightDecay: number;
+}
 
-type DefaultsAllowed<S extends OptimizerSettings> = Pick<S, "type"> & { readonly [K in Exclude<keyof S, "type">]?: S[K] | undefined };
+export interface AdagradSettings {
+  readonly type: "adagrad";
+  readonly learningRate: number;
+  readonly learningRateDecay: number;
+  /** What the sums of squares start from. */
+  readonly initialAccumulator: number;
+  readonly epsilon: number;
+  /** L2 penalty: joins the gradient. */
+  readonly weightDecay: number;
+}
+
+export interface LionSettings {
+  readonly type: "lion";
+  readonly learningRate: number;
+  /** Weight of the running mean in the direction of a step, and its decay. */
+  readonly betas: readonly [number, number];
+  /** Shrinks the weight itself. */
+  readonly weightDecay: number;
+}
+
+export interface LambSettings {
+  readonly type: "lamb";
+  readonly learningRate: number;
+  /** Decay of the running means of the gradient and of its square. */
+  readonly betas: readonly [number, number];
+  readonly epsilon: number;
+  /** Joins the direction before its length is set. */
+  readonly weightDecay: number;
+}
+
+export type OptimizerSettings = SgdSettings | AdamSettings | RmspropSettings | AdagradSettings | LionSettings | LambSettings;
+
+type DefaultsAllowed<S> = S extends OptimizerSettings ? Pick<S, "type"> & { readonly [K in Exclude<keyof S, "type">]?: S[K] | undefined } : never;
 
 /** Settings as a recipe gives them: `type`, and what differs from the defaults. */
-export type OptimizerInput = DefaultsAllowed<SgdSettings> | DefaultsAllowed<AdamSettings>;
+export type OptimizerInput = DefaultsAllowed<OptimizerSettings>;
 
 /** Running values of one tensor by slot, each as long as the tensor. */
 export type Slots = Readonly<Record<string, Float32Array>>;
@@ -46,7 +89,7 @@ export interface Optimizer {
   readonly settings: OptimizerSettings;
   /** Names of the running values that it keeps. */
   readonly slots: readonly string[];
-  /** Zeros: the state before the first update. `allocate` says where they lie. */
+  /** The state before the first update. `allocate` says where they lie. */
   initialState(length: number, allocate?: (length: number) => Float32Array): Slots;
   /** Updates `parameter` and `state` in place; the gradient stays as it is. All are equally long. */
   step(parameter: Float32Array, gradient: Float32Array, state: Slots, settings: StepSettings): void;

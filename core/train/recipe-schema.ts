@@ -112,22 +112,34 @@ export const optimizerKeys = {
   sgd: ["momentum", "nesterov", "dampening"],
   adam: ["betas", "epsilon"],
   adamw: ["betas", "epsilon"],
+  rmsprop: ["alpha", "epsilon", "momentum", "centered"],
+  adagrad: ["learningRateDecay", "initialAccumulator", "epsilon"],
+  lion: ["betas"],
+  lamb: ["betas", "epsilon"],
 } as const;
 
 const decay = z.number().min(0).lt(1);
 
 const optimizerSchema = z.strictObject({
-  type: z.enum(["sgd", "adam", "adamw"]).exactOptional().describe("Which optimizer; adamw by default"),
-  learningRate: z.number().min(0).exactOptional().describe("Step size; 0.001 by default"),
-  weightDecay: z.number().min(0).exactOptional().describe("0.01 by default with adamw, else 0; frozen tensors never see it"),
-  momentum: z.number().min(0).exactOptional().describe("sgd: share of the last update that goes on; 0 by default"),
+  type: z.enum(["sgd", "adam", "adamw", "rmsprop", "adagrad", "lion", "lamb"]).exactOptional().describe("Which optimizer; adamw by default"),
+  learningRate: z.number().min(0).exactOptional().describe("Step size; by default 0.01 with rmsprop and adagrad, 0.0001 with lion, else 0.001"),
+  weightDecay: z.number().min(0).exactOptional().describe("0.01 by default with adamw and lamb, else 0; frozen tensors never see it"),
+  momentum: z.number().min(0).exactOptional().describe("sgd, rmsprop: share of the last update that goes on; 0 by default"),
   nesterov: z.boolean().exactOptional().describe("sgd: Nesterov's momentum; false by default"),
   dampening: z.number().exactOptional().describe("sgd: what the momentum leaves out of each gradient; 0 by default"),
   betas: z
     .tuple([decay, decay])
     .exactOptional()
-    .describe("adam, adamw: decay of the running mean of gradients and of squares; [0.9, 0.999] by default"),
-  epsilon: z.number().min(0).exactOptional().describe("adam, adamw: added to the denominator; 1e-8 by default"),
+    .describe("Decay of the running mean of gradients and of squares; [0.9, 0.999] by default with adam, adamw and lamb, [0.9, 0.99] with lion"),
+  epsilon: z
+    .number()
+    .min(0)
+    .exactOptional()
+    .describe("Added to the denominator; by default 1e-8 with adam, adamw and rmsprop, 1e-10 with adagrad, 1e-6 with lamb"),
+  alpha: decay.exactOptional().describe("rmsprop: decay of the running mean of squares; 0.99 by default"),
+  centered: z.boolean().exactOptional().describe("rmsprop: divide by the gradients' standard deviation; false by default"),
+  learningRateDecay: z.number().min(0).exactOptional().describe("adagrad: how fast the step size falls with the steps; 0 by default"),
+  initialAccumulator: z.number().min(0).exactOptional().describe("adagrad: what the sums of squares start from; 0 by default"),
 });
 
 const scheduleSchema = z.strictObject({
@@ -178,7 +190,7 @@ export const recipeSchema = z.strictObject({
       "What is reported besides the loss; by default accuracy and confusionMatrix with crossEntropy, accuracy with binaryCrossEntropy, " +
         "meanAbsoluteError with the others",
     ),
-  optimizer: optimizerSchema.prefault({}).describe("The update rule, with PyTorch's definitions and defaults; AdamW by default"),
+  optimizer: optimizerSchema.prefault({}).describe("The update rule, with the definitions and defaults of PyTorch or of the paper; AdamW by default"),
   schedule: scheduleSchema.prefault({}).describe("The learning rate over the steps of a phase"),
   batchSize: batchSize.default(32),
   epochs: epochs.default(10),

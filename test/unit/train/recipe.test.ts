@@ -166,6 +166,7 @@ describe("problems of a recipe", () => {
     assert.deepEqual(keysOf({ ...minimal, optimizer: { momentum: 0.9 } }), ["optimizer.momentum"]);
     assert.deepEqual(keysOf({ ...minimal, optimizer: { type: "sgd", nesterov: true } }), ["optimizer.momentum"]);
     assert.deepEqual(keysOf({ ...minimal, optimizer: { type: "sgd" }, phases: [{ optimizer: { betas: [0, 0] } }] }), ["phases[0].optimizer.betas"]);
+    assert.deepEqual(keysOf({ ...minimal, optimizer: { type: "lion", epsilon: 1e-6 } }), ["optimizer.epsilon"]);
     assert.deepEqual(keysOf({ ...minimal, schedule: { minimum: 0.1 } }), ["schedule.minimum"]);
     assert.deepEqual(keysOf({ ...minimal, metrics: ["meanAbsoluteError"] }), ["metrics[0]"]);
     assert.deepEqual(keysOf({ ...minimal, data: { ...minimal.data, label: ["a", "b"] } }), ["data.label"]);
