@@ -12,6 +12,7 @@ import type { Job } from "./job.js";
 import { openPhase, type OpenPhase } from "./open-phase.js";
 import type { SettledPhase } from "./phase-graph.js";
 import { changedTensors, hashTensors, type TensorHashes } from "./proof.js";
+import type { MetricName } from "./recipe-schema.js";
 import { emptySums, masterFor, restore, snapshotOf, type PhaseBest, type RunState, type SetMetrics, type Snapshot } from "./state.js";
 
 /** What the loop needs from whoever owns the run's folder. */
@@ -70,7 +71,9 @@ export class Trainer {
     const opened = await this.#openPhase(index);
     const best = this.#state.best[index];
     if (opened === undefined || best === undefined) return undefined;
-    return evaluateRows(opened.runtime, this.#job.targets, rows, opened.phase.batchSize, best.weights);
+    const { metrics, confusion } = await evaluateRows(opened.runtime, this.#job.targets, rows, opened.phase.batchSize, best.weights);
+    const wanted = this.#job.recipe.metrics;
+    return { metrics: reported(metrics, wanted), ...(confusion !== undefined && wanted.includes("confusionMatrix") ? { confusion } : {}) };
   }
 
   async close(): Promise<void> {
@@ -167,11 +170,11 @@ export class Trainer {
   }
 
   async #finishEpoch({ phase, runtime }: OpenPhase): Promise<void> {
-    const { split, targets } = this.#job;
+    const { recipe, split, targets } = this.#job;
     const { position, sums, weights, best, history } = this.#state;
-    const train = setMetrics(sums, targets);
+    const train = reported(setMetrics(sums, targets), recipe.metrics);
     const held = split.validation.length === 0 ? undefined : await evaluateRows(runtime, targets, split.validation, phase.batchSize, weights);
-    const validation: SetMetrics | undefined = held?.metrics;
+    const validation = held === undefined ? undefined : reported(held.metrics, recipe.metrics);
     const known = best[position.phase];
     if (isBetter(validation?.loss, known)) best[position.phase] = { epoch: position.epoch, loss: validation?.loss, weights: snapshotOf(this.#state) };
     const record = { phase: phase.name, epoch: position.epoch + 1, train, ...(validation === undefined ? {} : { validation }) };
@@ -204,6 +207,15 @@ export class Trainer {
 /** The weights that a phase starts from: what the phase before it yielded. */
 function startWeights({ best }: RunState, index: number): Snapshot {
   return index === 0 ? new Map() : (best[index - 1]?.weights ?? new Map());
+}
+
+/** The loss, and those of the metrics that the recipe asks for. */
+function reported({ loss, accuracy, meanAbsoluteError }: SetMetrics, wanted: readonly MetricName[]): SetMetrics {
+  return {
+    loss,
+    ...(accuracy !== undefined && wanted.includes("accuracy") ? { accuracy } : {}),
+    ...(meanAbsoluteError !== undefined && wanted.includes("meanAbsoluteError") ? { meanAbsoluteError } : {}),
+  };
 }
 
 /** Lower validation loss wins, the earlier epoch on a tie; without validation the latest epoch does. */

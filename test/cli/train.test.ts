@@ -95,6 +95,14 @@ describe("frostline train", () => {
     assert.deepEqual(weightBytes(await space.tensors()), first);
   });
 
+  it("reports the metrics that the recipe names", async () => {
+    const all = events((await train({ ...recipe, metrics: [] }, ["--json"])).stdout);
+    const { metrics, confusionMatrix } = eventOf(all, "done");
+    const { train: trained, validation } = eventOf(all, "epoch");
+    assert.deepEqual([metrics.test, trained, validation].map((m) => Object.keys(m ?? {})), [["loss"], ["loss"], ["loss"]]); // prettier-ignore
+    assert.equal(confusionMatrix, undefined);
+  });
+
   it("exports nothing where the recipe names no output", async () => {
     const { stdout } = await train({ ...recipe, output: undefined });
     assert.match(stdout, /Nothing was exported/);
