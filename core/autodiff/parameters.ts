@@ -61,7 +61,7 @@ function collect(
     if (constant !== undefined) sources.set(node.outputs[0], { name: node.outputs[0], tensor: constant, nested });
     const definition = definitionOf(node);
     const carried = definition?.transparent === true ? sources.get(node.inputs[0]) : undefined;
-    if (carried !== undefined) sources.set(node.outputs[0], carried);
+    if (carried !== undefined) for (const output of node.outputs) sources.set(output, carried);
     for (const [input, name] of node.inputs.entries()) {
       const source = sources.get(name);
       const slot = source === undefined ? undefined : definition?.slot(input);

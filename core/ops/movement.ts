@@ -154,6 +154,7 @@ function splitAxis({ node, inputs }: Site): number | undefined {
 const split = defineOp({
   type: "Split",
   since: 18,
+  transparent: true,
   attributes: { axis: "int", split: "ints", num_outputs: "int" },
   settings: [1],
   infer: ([x], site) => {

@@ -145,6 +145,7 @@ const freeReshape: OpDefinition["freeBatch"] = ([axis], site, context) => {
 const reshape = defineOp({
   type: "Reshape",
   since: 14,
+  transparent: true,
   attributes: { allowzero: "int" },
   settings: [1],
   infer: ([x], site) => [x === undefined ? undefined : tensorType(x.dtype, reshapedShape(site))],
@@ -158,6 +159,7 @@ const reshape = defineOp({
 const flatten = defineOp({
   type: "Flatten",
   since: 11,
+  transparent: true,
   attributes: { axis: "int" },
   infer: ([x], { node }) => {
     if (x?.shape === undefined) return [x && tensorType(x.dtype, [unknownDim(), unknownDim()])];
@@ -195,6 +197,7 @@ function squeezedAxes({ node, inputs, numbers }: Site): readonly number[] | unde
 const squeeze = defineOp({
   type: "Squeeze",
   since: 13,
+  transparent: true,
   attributes: { axes: "ints" },
   settings: [1],
   infer: ([x], site) => {
@@ -227,6 +230,7 @@ const squeeze = defineOp({
 const unsqueeze = defineOp({
   type: "Unsqueeze",
   since: 13,
+  transparent: true,
   attributes: { axes: "ints" },
   settings: [1],
   infer: ([x], { node, numbers }) => {

@@ -163,6 +163,7 @@ function spreadOut(b: GraphBuilder, x: Value, axis: number, stride: number): Val
 const slice = defineOp({
   type: "Slice",
   since: 13,
+  transparent: true,
   attributes: { starts: "ints", ends: "ints", axes: "ints" },
   settings: [1, 2, 3, 4],
   infer: ([x], site) => {
