@@ -144,8 +144,12 @@ class Driver {
   gradientOf(name: string): Value | undefined {
     const parts = this.#arrived.get(name);
     if (parts === undefined) return undefined;
+    if (parts.length === 1) return parts[0];
+    const { scope } = this.builder;
     this.builder.scope = `${name}_grad`;
     const total = this.builder.sum(parts);
+    // Rules ask for it while they name values of their own.
+    this.builder.scope = scope;
     this.#arrived.set(name, [total]);
     return total;
   }
