@@ -43,13 +43,13 @@ export const cacheUnusable = (folder: string, cause: unknown) =>
 
 // ── training ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const calmDown = "Lower optimizer.learningRate, or check the data's scale. The last checkpoint is kept.";
+
 export const diverged = (step: number, epoch: number, loss: number) =>
-  make(
-    "run/diverged",
-    `training diverged: the loss is ${loss} at step ${step} (epoch ${epoch})`,
-    { step, epoch },
-    "Lower optimizer.learningRate, or check the data's scale. The last checkpoint is kept.",
-  );
+  make("run/diverged", `training diverged: the loss is ${loss} at step ${step} (epoch ${epoch})`, { step, epoch }, calmDown);
+
+export const weightsDiverged = (name: string, step: number, epoch: number) =>
+  make("run/diverged", `training diverged: "${name}" is not finite any more after step ${step} (epoch ${epoch})`, { name, step, epoch }, calmDown);
 
 // ── proof and verification ────────────────────────────────────────────────────────────────────────────────────────────
 

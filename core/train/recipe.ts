@@ -6,13 +6,14 @@ import { basename, dirname, isAbsolute, resolve } from "node:path";
 import * as errors from "../errors.js";
 import type { OptimizerInput, OptimizerSettings } from "../optim/define.js";
 import { completeOptimizer } from "../optim/index.js";
-import type { Schedule } from "../optim/schedules.js";
+import { completeSchedule, type Schedule } from "../optim/schedules.js";
 import { problemsOf, RecipeText, type Problem } from "./recipe-problems.js";
 import {
   lossKeys,
   optimizerKeys,
   recipeJsonSchema,
   recipeSchema,
+  scheduleKeys,
   type MetricName,
   type OptimizerOverrides,
   type PhaseSettings,
@@ -107,7 +108,7 @@ const defaultMetrics = {
 /** The phases of a recipe in order; one that is made of the recipe's own settings where it names none. */
 export function phasesOf(recipe: Pick<Recipe, "phases" | PhaseKey>): readonly Phase[] {
   if (recipe.phases === undefined) return [completePhase(recipe, {}, "train")];
-  return recipe.phases.map((phase, i) => completePhase(recipe, phase, `phase ${i + 1}`));
+  return recipe.phases.map((phase, i) => completePhase(recipe, phase, defaultName(i)));
 }
 
 type PhaseKey = "freeze" | "stopGradient" | "batchNorm" | "optimizer" | "schedule" | "epochs" | "batchSize";
@@ -145,10 +146,6 @@ function mergeSchedule(base: ScheduleOverrides, phase: ScheduleOverrides = {}): 
   return phase.type === undefined || phase.type === type ? { ...base, ...phase } : phase;
 }
 
-function completeSchedule({ type = "constant", minimum = 0 }: ScheduleOverrides): Schedule {
-  return type === "constant" ? { type } : { type, minimum };
-}
-
 /** What is wrong between keys that are each fine by themselves. */
 function crossProblems(recipe: Recipe): readonly Problem[] {
   const { phases = [] } = recipe;
@@ -160,22 +157,28 @@ function crossProblems(recipe: Recipe): readonly Problem[] {
       ...scheduleProblems(mergeSchedule(recipe.schedule, schedule), schedule, ["phases", i, "schedule"]),
     ]),
     ...lossProblems(recipe),
+    ...phaseNameProblems(phases),
   ];
+}
+
+/** Reports and records tell phases by their names. */
+function phaseNameProblems(phases: readonly PhaseSettings[]): readonly Problem[] {
+  const names = phases.map(({ name }, i) => name ?? defaultName(i));
+  return phases.flatMap(({ name }, i): readonly Problem[] => {
+    const first = names.indexOf(names[i]);
+    return name === undefined || first === i ? [] : [{ path: ["phases", i, "name"], message: `phase ${first + 1} is called "${name}" as well` }];
+  });
+}
+
+function defaultName(index: number): string {
+  return `phase ${index + 1}`;
 }
 
 /** `merged` is what applies, `written` what stands at `path`. */
 function optimizerProblems(merged: OptimizerOverrides, written: OptimizerOverrides, path: readonly (string | number)[]): readonly Problem[] {
   const { type = "adamw" } = merged;
-  const common = ["type", "learningRate", "weightDecay"];
-  const known: readonly string[] = [...common, ...optimizerKeys[type]];
-  const foreign = Object.keys(written).filter((key) => !known.includes(key));
-  if (foreign.length > 0)
-    return foreign.map((key) => ({
-      path: [...path, key],
-      message: `"${key}" is no setting of ${type}`,
-      hint: `${type} has ${known.filter((k) => k !== "type").join(", ")}.`,
-      atKey: true,
-    }));
+  const foreign = foreignKeys(type, ["learningRate", "weightDecay", ...optimizerKeys[type]], written, path);
+  if (foreign.length > 0) return foreign;
   if (Object.keys(written).length === 0) return [];
   try {
     completeOptimizer(typedOptimizer(merged));
@@ -188,20 +191,19 @@ function optimizerProblems(merged: OptimizerOverrides, written: OptimizerOverrid
 }
 
 function scheduleProblems(merged: ScheduleOverrides, written: ScheduleOverrides, path: readonly (string | number)[]): readonly Problem[] {
-  if ((merged.type ?? "constant") !== "constant" || written.minimum === undefined) return [];
-  return [{ path: [...path, "minimum"], message: '"minimum" is no setting of a constant schedule', hint: 'Add "type": "cosine".', atKey: true }];
+  const { type = "constant" } = merged;
+  return foreignKeys(type, ["warmup", ...scheduleKeys[type]], written, path);
+}
+
+/** Settings that stand at `path` and that `type`, which applies there, does not have. */
+function foreignKeys(type: string, known: readonly string[], written: object, path: readonly (string | number)[]): readonly Problem[] {
+  return Object.keys(written)
+    .filter((key) => key !== "type" && !known.includes(key))
+    .map((key) => ({ path: [...path, key], message: `"${key}" is no setting of ${type}`, hint: `${type} has ${known.join(", ")}.`, atKey: true }));
 }
 
 function lossProblems({ loss, data, metrics = [] }: Recipe): readonly Problem[] {
-  const known: readonly string[] = ["type", "output", ...lossKeys[loss.type]];
-  const problems: Problem[] = Object.keys(loss)
-    .filter((key) => !known.includes(key))
-    .map((key) => ({
-      path: ["loss", key],
-      message: `"${key}" is no setting of ${loss.type}`,
-      hint: `${loss.type} has ${known.filter((k) => k !== "type").join(", ")}.`,
-      atKey: true,
-    }));
+  const problems = [...foreignKeys(loss.type, ["output", ...lossKeys[loss.type]], loss, ["loss"])];
   if (loss.type === "crossEntropy" && typeof data.label !== "string" && data.label.length > 1)
     problems.push({
       path: ["data", "label"],

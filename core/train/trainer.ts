@@ -169,12 +169,15 @@ export class Trainer {
     optimizer.step(master.data, gradient, own.slots, { learningRate, step: own.step });
   }
 
+  /** @throws run/diverged where the epoch's last step left weights, or a validation loss, that are not finite */
   async #finishEpoch({ phase, runtime }: OpenPhase): Promise<void> {
     const { recipe, split, targets } = this.#job;
     const { position, sums, weights, best, history } = this.#state;
+    for (const [name, { data }] of weights) if (!data.every(Number.isFinite)) throw errors.weightsDiverged(name, position.step, position.epoch + 1);
     const train = reported(setMetrics(sums, targets), recipe.metrics);
     const held = split.validation.length === 0 ? undefined : await evaluateRows(runtime, targets, split.validation, phase.batchSize, weights);
     const validation = held === undefined ? undefined : reported(held.metrics, recipe.metrics);
+    if (validation !== undefined && !Number.isFinite(validation.loss)) throw errors.diverged(position.step, position.epoch + 1, validation.loss);
     const known = best[position.phase];
     if (isBetter(validation?.loss, known)) best[position.phase] = { epoch: position.epoch, loss: validation?.loss, weights: snapshotOf(this.#state) };
     const record = { phase: phase.name, epoch: position.epoch + 1, train, ...(validation === undefined ? {} : { validation }) };
