@@ -27,7 +27,7 @@ const defaults: Readonly<Record<OptimizerSettings["type"], OptimizerSettings>> =
  */
 export function completeOptimizer(input: OptimizerInput): OptimizerSettings {
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-  const settings = { ...defaults[input.type], ...given } as OptimizerSettings;
+  const settings = { ...defaults[input.type], ...given };
   check(settings);
   return settings;
 }

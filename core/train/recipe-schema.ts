@@ -142,9 +142,35 @@ const optimizerSchema = z.strictObject({
   initialAccumulator: z.number().min(0).exactOptional().describe("adagrad: what the sums of squares start from; 0 by default"),
 });
 
+/** Settings that only some schedules have; a warm-up belongs to all. */
+export const scheduleKeys = {
+  constant: [],
+  cosine: ["minimum"],
+  linear: ["minimum"],
+  step: ["every", "factor"],
+  oneCycle: ["peak", "startDivisor", "endDivisor"],
+} as const;
+
+const steps = z.number().refine((n) => n < 1 || Number.isInteger(n), { error: "expected a whole number of steps, or a fraction below 1" });
+
 const scheduleSchema = z.strictObject({
-  type: z.enum(["constant", "cosine"]).exactOptional().describe("How the learning rate changes over a phase; constant by default"),
-  minimum: z.number().min(0).exactOptional().describe("cosine: where the learning rate ends; 0 by default"),
+  type: z
+    .enum(["constant", "cosine", "linear", "step", "oneCycle"])
+    .exactOptional()
+    .describe("How the learning rate changes over a phase; constant by default"),
+  warmup: steps
+    .min(0)
+    .exactOptional()
+    .describe("Steps, or fraction of the phase's steps, over which the learning rate first rises to where the schedule begins; 0 by default"),
+  minimum: z.number().min(0).exactOptional().describe("cosine, linear: where the learning rate ends; 0 by default"),
+  every: steps
+    .positive()
+    .exactOptional()
+    .describe("step: steps, or fraction of the phase's steps, after which the learning rate falls; a third of the phase by default"),
+  factor: z.number().positive().exactOptional().describe("step: what the learning rate is multiplied by; 0.1 by default"),
+  peak: fraction.exactOptional().describe("oneCycle: fraction of the phase's steps at which the learning rate is full; 0.3 by default"),
+  startDivisor: z.number().positive().exactOptional().describe("oneCycle: the cycle starts at the learning rate over this; 25 by default"),
+  endDivisor: z.number().positive().exactOptional().describe("oneCycle: it ends at its start over this; 10,000 by default"),
 });
 
 const freeze = rules.describe(

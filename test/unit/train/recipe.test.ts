@@ -168,6 +168,9 @@ describe("problems of a recipe", () => {
     assert.deepEqual(keysOf({ ...minimal, optimizer: { type: "sgd" }, phases: [{ optimizer: { betas: [0, 0] } }] }), ["phases[0].optimizer.betas"]);
     assert.deepEqual(keysOf({ ...minimal, optimizer: { type: "lion", epsilon: 1e-6 } }), ["optimizer.epsilon"]);
     assert.deepEqual(keysOf({ ...minimal, schedule: { minimum: 0.1 } }), ["schedule.minimum"]);
+    assert.deepEqual(keysOf({ ...minimal, schedule: { type: "oneCycle", every: 3 } }), ["schedule.every"]);
+    assert.deepEqual(keysOf({ ...minimal, schedule: { warmup: 1.5 } }), ["schedule.warmup"]);
+    assert.deepEqual(keysOf({ ...minimal, schedule: { type: "step", every: 0 } }), ["schedule.every"]);
     assert.deepEqual(keysOf({ ...minimal, metrics: ["meanAbsoluteError"] }), ["metrics[0]"]);
     assert.deepEqual(keysOf({ ...minimal, data: { ...minimal.data, label: ["a", "b"] } }), ["data.label"]);
     assert.deepEqual(keysOf({ ...minimal, loss: { type: "crossEntropy", delta: 2 } }), ["loss.delta"]);
@@ -220,6 +223,8 @@ describe("phases", () => {
     assert.deepEqual([second.name, second.epochs, second.batchSize, second.freeze], ["deep", 10, 8, ["a*"]]);
     assert.deepEqual([second.optimizer.type, second.optimizer.learningRate, second.optimizer.weightDecay], ["adamw", 0.5, 0.2]);
     assert.deepEqual(second.schedule, { type: "cosine", minimum: 0 });
+    const [warm] = phasesOf(parse({ ...minimal, schedule: { type: "oneCycle", warmup: 0.1, peak: 0.2 } }));
+    assert.deepEqual(warm.schedule, { type: "oneCycle", peak: 0.2, startDivisor: 25, endDivisor: 10000, warmup: 0.1 });
   });
 
   it("take nothing but the learning rate over from an optimizer of another type", () => {
