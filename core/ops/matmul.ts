@@ -1,12 +1,13 @@
-// Products of matrices: MatMul, Gemm and Einsum.
+// Products of matrices: MatMul and Gemm; the family has Einsum too.
 
 import * as errors from "../errors.js";
-import { floatAttribute, intAttribute, stringAttribute } from "../graph/attributes.js";
+import { floatAttribute, intAttribute } from "../graph/attributes.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import { broadcastShapes, formatShape } from "../graph/dims.js";
 import type { Dim, Shape } from "../graph/types.js";
 import { agree, differentAxes } from "./axes.js";
 import { defineOp, parameter, sameBatch, slots, type BatchAxis, type BatchRule, type GradientRule, type InferRule } from "./define.js";
+import { einsum } from "./einsum.js";
 import { tensorType } from "./rules.js";
 
 // ── MatMul ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -145,37 +146,5 @@ const gemm = defineOp({
   batch: batchGemm,
   docs: "alpha · A · B + beta · C for matrices A and B, either transposed. https://onnx.ai/onnx/operators/onnx__Gemm.html",
 });
-
-const einsum = defineOp({
-  type: "Einsum",
-  since: 12,
-  attributes: { equation: "string" },
-  slot: () => parameter("weight"),
-  infer: (types, { node }) => {
-    const dtype = types.find((t) => t !== undefined)?.dtype;
-    return [dtype && tensorType(dtype, einsumShape(stringAttribute(node, "equation"), types.map((t) => t?.shape)))]; // prettier-ignore
-  },
-  grad: { unsupported: "sums over named axes are only computed, not differentiated; MatMul and Transpose say the same and are" },
-  docs: "Sums over products with named axes. https://onnx.ai/onnx/operators/onnx__Einsum.html",
-});
-
-/** Shape of an Einsum whose equation names every axis with one letter. */
-function einsumShape(equation: string, shapes: readonly (Shape | undefined)[]): Shape | undefined {
-  const [terms, written] = equation.replaceAll(" ", "").split("->");
-  const operands = terms.split(",");
-  if (equation.includes(".")) return undefined;
-  const sizes = new Map<string, Dim>();
-  for (const [i, letters] of operands.entries()) {
-    const shape = shapes[i];
-    if (shape?.length !== letters.length) return undefined;
-    [...letters].forEach((letter, axis) => {
-      const known = sizes.get(letter);
-      sizes.set(letter, known === undefined || known === 1 ? shape[axis] : (agree(known, shape[axis]) ?? known));
-    });
-  }
-  const all = [...operands.join("")];
-  const result = written ?? all.filter((letter) => all.indexOf(letter) === all.lastIndexOf(letter)).sort().join(""); // prettier-ignore
-  return [...result].map((letter) => sizes.get(letter) as Dim);
-}
 
 export const matrixProducts = [matMul, gemm, einsum];

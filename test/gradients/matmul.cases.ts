@@ -58,4 +58,24 @@ const gemms: readonly GradientCase[] = [
   { op: "Gemm", opset: 11, inputs: [float([2, 3]), float([3, 4])] },
 ];
 
-export const cases: readonly GradientCase[] = [...matMuls, ...gemms];
+const equations: readonly (readonly [equation: string, ...shapes: readonly (readonly number[])[]])[] = [
+  ["ij,jk->ik", [2, 3], [3, 4]],
+  ["ij,jk", [2, 3], [3, 4]],
+  ["btd,hde->bhte", [2, 3, 4], [2, 4, 3]],
+  ["bhts,bhse,hed->btd", [2, 2, 3, 4], [2, 2, 4, 3], [2, 3, 5]],
+  ["i,j->ij", [2], [3]],
+  ["ij->ji", [2, 3]],
+  ["ij,ij->", [2, 3], [2, 3]],
+  ["ijk,i->i", [2, 3, 4], [2]],
+  ["ijk->j", [2, 3, 4]],
+  ["...ij,jk->...ik", [2, 2, 5, 3], [3, 4]],
+  ["b...d,...d->b...", [2, 3, 4], [3, 4]],
+  ["ij,jk->ik", [2, 1], [3, 4]],
+];
+
+const einsums: readonly GradientCase[] = equations.map(([equation, ...shapes], i): GradientCase => {
+  const several = i === equations.length - 1 ? { name: "a size of 1 that broadcasts", dims: ["static"] as const } : {};
+  return { op: "Einsum", inputs: shapes.map((shape) => float(shape)), attributes: { equation }, ...several };
+});
+
+export const cases: readonly GradientCase[] = [...matMuls, ...gemms, ...einsums];

@@ -22,7 +22,10 @@ describe("the shape of a product", () => {
     assert.deepEqual(shapeOf("Einsum", [of(["N", 8, 3]), of([3, 4])], { equation: "nij, jk -> nik" }), ["N", 8, 4]);
     assert.deepEqual(shapeOf("Einsum", [of([2, 3]), of([3, 4])], { equation: "ij,jk" }), [2, 4]);
     assert.deepEqual(shapeOf("Einsum", [of([3, 3])], { equation: "ii->" }), []);
-    assert.equal(shapeOf("Einsum", [of([2, 3])], { equation: "...i->..." }), undefined);
+    assert.deepEqual(shapeOf("Einsum", [of(["N", 2, 5, 3]), of([3, 4])], { equation: "...ij,jk->...ik" }), ["N", 2, 5, 4]);
+    assert.deepEqual(shapeOf("Einsum", [of(["N", 2, 5, 3]), of([2, 3, 4])], { equation: "...ij,...jk" }), ["N", 2, 5, 4]);
+    assert.equal(shapeOf("Einsum", [of(undefined)], { equation: "...i->..." }), undefined);
+    assert.equal(shapeOf("Einsum", [of([2, 3])], { equation: "ijk->i" }), undefined);
   });
 
   it("that does not exist names both sides", () => {
@@ -35,6 +38,13 @@ describe("the shape of a product", () => {
 });
 
 describe("the batch through a product", () => {
+  it("goes where its letter goes in an Einsum", () => {
+    assert.deepEqual(batchOf("Einsum", [of(["N", 8, 3]), of([3, 4])], [0], { equation: "nij,jk->kni" }), [1, 1]);
+    assert.deepEqual(batchOf("Einsum", [of(["N", 8, 3]), of([5, "N", 3])], [0, 1], { equation: "bik,jbk->bij" }), [0, 1]);
+    assert.match(String(batchOf("Einsum", [of(["N", 3]), of(["N", 3])], [0, 0], { equation: "ni,nj->ij" })), /sums over the axis of the batch/);
+    assert.match(String(batchOf("Einsum", [of(["N", 3]), of(["N", 3])], [0, 0], { equation: "ni,mi->nm" })), /different axes/);
+  });
+
   it("stays with rows, columns and stacks", () => {
     assert.deepEqual(batchOf("MatMul", [of(["N", 3]), of([3, 4])], [0]), [0, 1]);
     assert.deepEqual(batchOf("MatMul", [of(["N", "T", 3]), of([3, 4])], [0]), [0, 1]);
