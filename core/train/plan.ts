@@ -118,7 +118,9 @@ function nearestRules({ text, trainable }: PlanRule, parameters: readonly Named[
 /** Every leading part of the names that ends before a `.` or `/`, with that separator. */
 function scopesOf(names: readonly string[]): ReadonlyMap<string, string> {
   const scopes = new Map<string, string>();
-  for (const name of names) for (const { index, 0: mark } of name.matchAll(/[./]/g)) if (index > 0) scopes.set(name.slice(0, index), mark);
+  for (const name of names)
+    for (const { index, 0: mark } of name.matchAll(/[./]/g))
+      if (index > 0 && !scopes.has(name.slice(0, index))) scopes.set(name.slice(0, index), mark);
   return scopes;
 }
 
