@@ -35,11 +35,12 @@ export interface Parameter {
 
 /** All parameters and buffers in the order of their first use. Weights of subgraphs are listed too. */
 export function collectParameters(graph: Graph): readonly Parameter[] {
-  const found = new Map<string, Parameter>();
+  const found = new Map<Source, Parameter>();
   collect(graph, new Map(), undefined, found);
   return [...found.values()];
 }
 
+/** Where a parameter is stored. Each is made once and passed on, so that one tensor stays one parameter whoever uses it. */
 interface Source {
   readonly name: string;
   readonly tensor: Tensor;
@@ -50,7 +51,7 @@ function collect(
   graph: Graph,
   outer: ReadonlyMap<string, Source>,
   holder: { node: Node; index: number } | undefined,
-  found: Map<string, Parameter>,
+  found: Map<Source, Parameter>,
 ): void {
   const sources = new Map(outer);
   const nested = holder !== undefined;
@@ -79,7 +80,7 @@ function isParameter({ dtype, shape }: Tensor, slot: Slot): boolean {
 }
 
 function add(
-  found: Map<string, Parameter>,
+  found: Map<Source, Parameter>,
   source: Source,
   slot: Slot,
   node: Node,
@@ -87,17 +88,15 @@ function add(
   use: ParameterUse,
   holder: { node: Node; index: number } | undefined,
 ): void {
-  // Subgraphs may reuse a name; the holder's output keeps such namesakes apart.
-  const value = source.nested && holder !== undefined ? (holder.node.outputs.find((o) => o !== "") ?? "") : source.name;
-  const key = source.nested ? `${value}/${node.name}/${source.name}` : source.name;
-  const known = found.get(key);
+  const known = found.get(source);
   if (known !== undefined) {
-    found.set(key, { ...known, uses: [...known.uses, use] });
+    found.set(source, { ...known, uses: [...known.uses, use] });
     return;
   }
+  const value = source.nested && holder !== undefined ? (holder.node.outputs.find((o) => o !== "") ?? "") : source.name;
   const layer = scopeOf(node, position);
   const { dtype, shape } = source.tensor;
-  found.set(key, {
+  found.set(source, {
     name: source.name,
     path: `${layer}/${slot.name}`,
     layer,
