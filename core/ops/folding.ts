@@ -41,9 +41,9 @@ export function pickElements(
   return offsets.map((at) => ints[at]);
 }
 
-/** Whether a symbol stands for a size of a dimension, which is never negative; results of arithmetic may be anything. */
+/** Whether a symbolic integer is certainly not negative: sizes are not, nor is what is made of them without a minus. */
 function isSize(d: Dim): boolean {
-  return typeof d === "string" && !d.includes("(") && !d.includes("-");
+  return typeof d === "string" && !d.includes("-");
 }
 
 export const sumOf: FoldElement = (...terms) => terms.reduce(add, 0);
