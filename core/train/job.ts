@@ -32,8 +32,10 @@ export interface Job {
   readonly id: string;
   /** SHA-256 (hex) of the base model's file. */
   readonly baseModel: string;
-  /** The base model with its head as it will be exported, but for its weights; its batch is free where it can be. */
+  /** The base model with its head and without functions; its batch is free where it can be. */
   readonly model: Model;
+  /** The same as its file has it, functions included, where the two do not differ otherwise: what an export starts from. */
+  readonly stored: Model;
   /** The same with functions inlined: parameters are marked in it. */
   readonly whole: Graph;
   /** The part of it that the loss needs, with the sizes that the data settles. */
@@ -66,8 +68,6 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
   const inlined: Model = { ...base, graph: inlineFunctions(base.graph) };
   const surgery = recipe.head === undefined ? undefined : attachHead(inlined, { ...recipe.head, seed: recipe.seed });
   const whole = surgery?.model ?? inlined;
-  // Without a new head, the file's own functions stay.
-  const exported = surgery?.model ?? base;
   const output = lossOutput(whole.graph, recipe.loss);
   const phases = settlePhases(recipe, surgery?.headPrefix);
   const context: PhaseContext = {
@@ -95,11 +95,13 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
       ? { ...context.loss, classWeights: balancedWeights(labels, parts.train) }
       : context.loss;
   const targets: Targets = labels.kind === "classes" && loss.classWeights !== undefined ? { ...labels, weights: loss.classWeights } : labels;
+  const model: Model = { ...whole, graph: freedWhereFree(whole.graph) };
   const job: Job = {
     recipe,
     id: identify(recipe, baseModel, table.sha256),
     baseModel,
-    model: { ...exported, graph: freedWhereFree(exported.graph) },
+    model,
+    stored: surgery === undefined && model.graph === inlined.graph ? base : model,
     whole: whole.graph,
     graph,
     ...(batch.free && wasFixed(whole.graph, input.name) ? { single: shaped } : {}),
