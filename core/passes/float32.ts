@@ -1,4 +1,4 @@
-// Turns a graph that computes in half precision into one that computes the same in float32, so that it can be trained.
+// Turns a graph that computes in half or double precision into one that computes the same in float32, as it is trained.
 
 import { dtypeOfOnnx, onnxDType } from "../graph/dtype-codes.js";
 import { castTensor } from "../graph/tensor.js";
@@ -8,112 +8,112 @@ import { validate } from "../graph/validate.js";
 /** Attributes that hold an element type by ONNX's number, whatever the operator. */
 const dtypeAttributes: ReadonlySet<string> = new Set(["to", "dtype", "output_dtype", "output_datatype", "stash_type", "softmax_precision"]);
 
-const isHalf = (dtype: DType | undefined): boolean => dtype === "float16" || dtype === "bfloat16";
+const isOtherFloat = (dtype: DType | undefined): boolean => dtype === "float16" || dtype === "bfloat16" || dtype === "float64";
 
 /**
- * The graph with float32 wherever it had float16 or bfloat16: initializers, constants, casts, declared types, subgraphs and functions.
- * A graph without half precision is answered as it is.
+ * The graph with float32 wherever it had float16, bfloat16 or float64: initializers, constants, casts, declared types, subgraphs and
+ * functions. A graph without them is answered as it is.
  */
-export function widenHalf(graph: Graph): Graph {
-  return usesHalf(graph) ? validate(widenGraph(graph)) : graph;
+export function inFloat32(graph: Graph): Graph {
+  return usesOtherFloat(graph) ? validate(rewriteGraph(graph)) : graph;
 }
 
-function usesHalf(graph: Graph): boolean {
+function usesOtherFloat(graph: Graph): boolean {
   const types = [...graph.inputs, ...graph.outputs, ...graph.valueTypes.values()].map((info) => info.type);
-  if (types.some((type) => widenType(type) !== type)) return true;
-  if ([...graph.initializers.values()].some((tensor) => isHalf(tensor.dtype))) return true;
-  if ([...graph.sparseInitializers.values()].some(({ values }) => isHalf(values.dtype))) return true;
-  const inNode = (node: Node): boolean => [...node.attributes].some(([name, value]) => attributeUsesHalf(name, value));
+  if (types.some((type) => rewriteType(type) !== type)) return true;
+  if ([...graph.initializers.values()].some((tensor) => isOtherFloat(tensor.dtype))) return true;
+  if ([...graph.sparseInitializers.values()].some(({ values }) => isOtherFloat(values.dtype))) return true;
+  const inNode = (node: Node): boolean => [...node.attributes].some(([name, value]) => attributeUsesOtherFloat(name, value));
   return graph.nodes.some(inNode) || [...graph.functions.values()].some((f) => f.nodes.some(inNode));
 }
 
-function attributeUsesHalf(name: string, attribute: Attribute): boolean {
-  if (attribute.type === "graph") return usesHalf(attribute.value);
-  if (attribute.type === "graphs") return attribute.value.some(usesHalf);
-  return widenAttribute(name, attribute) !== attribute;
+function attributeUsesOtherFloat(name: string, attribute: Attribute): boolean {
+  if (attribute.type === "graph") return usesOtherFloat(attribute.value);
+  if (attribute.type === "graphs") return attribute.value.some(usesOtherFloat);
+  return rewriteAttribute(name, attribute) !== attribute;
 }
 
-function widenGraph(graph: Graph): Graph {
+function rewriteGraph(graph: Graph): Graph {
   return {
     ...graph,
-    inputs: graph.inputs.map(widenInfo),
-    outputs: graph.outputs.map(widenInfo),
-    nodes: graph.nodes.map(widenNode),
-    initializers: mapValues(graph.initializers, widenTensor),
-    sparseInitializers: mapValues(graph.sparseInitializers, widenSparse),
-    valueTypes: mapValues(graph.valueTypes, widenInfo),
-    functions: mapValues(graph.functions, widenFunction),
+    inputs: graph.inputs.map(rewriteInfo),
+    outputs: graph.outputs.map(rewriteInfo),
+    nodes: graph.nodes.map(rewriteNode),
+    initializers: mapValues(graph.initializers, rewriteTensor),
+    sparseInitializers: mapValues(graph.sparseInitializers, rewriteSparse),
+    valueTypes: mapValues(graph.valueTypes, rewriteInfo),
+    functions: mapValues(graph.functions, rewriteFunction),
   };
 }
 
-function widenFunction(definition: FunctionDefinition): FunctionDefinition {
+function rewriteFunction(definition: FunctionDefinition): FunctionDefinition {
   return {
     ...definition,
-    nodes: definition.nodes.map(widenNode),
-    attributeDefaults: mapValues(definition.attributeDefaults, (value, name) => widenAttribute(name, value)),
-    valueTypes: mapValues(definition.valueTypes, widenInfo),
+    nodes: definition.nodes.map(rewriteNode),
+    attributeDefaults: mapValues(definition.attributeDefaults, (value, name) => rewriteAttribute(name, value)),
+    valueTypes: mapValues(definition.valueTypes, rewriteInfo),
   };
 }
 
-function widenNode(node: Node): Node {
-  return { ...node, attributes: mapValues(node.attributes, (value, name) => widenAttribute(name, value)) };
+function rewriteNode(node: Node): Node {
+  return { ...node, attributes: mapValues(node.attributes, (value, name) => rewriteAttribute(name, value)) };
 }
 
-function widenAttribute(name: string, attribute: Attribute): Attribute {
+function rewriteAttribute(name: string, attribute: Attribute): Attribute {
   switch (attribute.type) {
     case "int":
-      return dtypeAttributes.has(name) && isHalf(dtypeOfOnnx(Number(attribute.value)))
+      return dtypeAttributes.has(name) && isOtherFloat(dtypeOfOnnx(Number(attribute.value)))
         ? { ...attribute, value: BigInt(onnxDType("float32")) }
         : attribute;
     case "tensor": {
-      const value = widenTensor(attribute.value);
+      const value = rewriteTensor(attribute.value);
       return value === attribute.value ? attribute : { ...attribute, value };
     }
     case "tensors":
-      return attribute.value.some((tensor) => isHalf(tensor.dtype)) ? { ...attribute, value: attribute.value.map(widenTensor) } : attribute;
+      return attribute.value.some((tensor) => isOtherFloat(tensor.dtype)) ? { ...attribute, value: attribute.value.map(rewriteTensor) } : attribute;
     case "sparseTensor": {
-      const value = widenSparse(attribute.value);
+      const value = rewriteSparse(attribute.value);
       return value === attribute.value ? attribute : { ...attribute, value };
     }
     case "type": {
-      const value = widenType(attribute.value);
+      const value = rewriteType(attribute.value);
       return value === attribute.value ? attribute : { ...attribute, value };
     }
     case "graph":
-      return { ...attribute, value: widenGraph(attribute.value) };
+      return { ...attribute, value: rewriteGraph(attribute.value) };
     case "graphs":
-      return { ...attribute, value: attribute.value.map(widenGraph) };
+      return { ...attribute, value: attribute.value.map(rewriteGraph) };
     default:
       return attribute;
   }
 }
 
-function widenTensor(tensor: Tensor): Tensor {
-  return isHalf(tensor.dtype) ? castTensor(tensor, "float32") : tensor;
+function rewriteTensor(tensor: Tensor): Tensor {
+  return isOtherFloat(tensor.dtype) ? castTensor(tensor, "float32") : tensor;
 }
 
-function widenSparse(sparse: SparseTensor): SparseTensor {
-  return isHalf(sparse.values.dtype) ? { ...sparse, values: widenTensor(sparse.values) } : sparse;
+function rewriteSparse(sparse: SparseTensor): SparseTensor {
+  return isOtherFloat(sparse.values.dtype) ? { ...sparse, values: rewriteTensor(sparse.values) } : sparse;
 }
 
-function widenInfo(info: ValueInfo): ValueInfo {
-  const type = widenType(info.type);
+function rewriteInfo(info: ValueInfo): ValueInfo {
+  const type = rewriteType(info.type);
   return type === info.type ? info : { ...info, type };
 }
 
 /** The same object where nothing changes. */
-function widenType(type: ValueType | undefined): ValueType | undefined {
+function rewriteType(type: ValueType | undefined): ValueType | undefined {
   switch (type?.kind) {
     case "tensor":
     case "sparseTensor":
-      return isHalf(type.dtype) ? { ...type, dtype: "float32" } : type;
+      return isOtherFloat(type.dtype) ? { ...type, dtype: "float32" } : type;
     case "sequence":
     case "optional": {
-      const element = widenType(type.element);
+      const element = rewriteType(type.element);
       return element === type.element ? type : { ...type, element };
     }
     case "map": {
-      const value = widenType(type.value);
+      const value = rewriteType(type.value);
       return value === type.value ? type : { ...type, value };
     }
     default:

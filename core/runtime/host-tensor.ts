@@ -1,7 +1,7 @@
 // Making host tensors, and turning them into the IR's tensors and back.
 
 import { elementCount } from "../graph/dims.js";
-import { byteSize, float32Of, tensorOf, typedArrayOf } from "../graph/tensor.js";
+import { byteSize, float32Of, isFloat, tensorOf, typedArrayOf } from "../graph/tensor.js";
 import type { DType, Tensor } from "../graph/types.js";
 import type { HostTensor } from "./executor.js";
 
@@ -30,9 +30,9 @@ export function tensorOfHost(host: HostTensor, dtype: DType): Tensor {
   return tensorOf(dtype, host.data as Float32Array, host.shape);
 }
 
-/** The same tensor in float32; half floats are widened, float32 is passed through. */
-export function widened(host: HostTensor): HostTensor {
-  if (host.dtype !== "float16" && host.dtype !== "bfloat16") return host;
+/** The same tensor in float32; half floats are asFloat32, float32 is passed through. */
+export function asFloat32(host: HostTensor): HostTensor {
+  if (host.dtype === "float32" || !isFloat(host.dtype)) return host;
   const { buffer, byteOffset, byteLength } = host.data;
   const tensor: Tensor = { dtype: host.dtype, shape: host.shape, data: new Uint8Array(buffer, byteOffset, byteLength) };
   return { dtype: "float32", shape: host.shape, data: float32Of(tensor) };

@@ -5,8 +5,8 @@ import * as errors from "../errors.js";
 import type { Graph } from "../graph/types.js";
 import { float32Of } from "../graph/tensor.js";
 import type { Executor, HostTensor } from "../runtime/executor.js";
-import { widenHalf } from "../passes/widen-half.js";
-import { hostTensor, tensorOfHost, widened } from "../runtime/host-tensor.js";
+import { inFloat32 } from "../passes/float32.js";
+import { hostTensor, tensorOfHost, asFloat32 } from "../runtime/host-tensor.js";
 
 /** Largest difference that still counts as the same, relative to the largest result (or 1). */
 const tolerance = 1e-4;
@@ -52,11 +52,11 @@ async function runAll(
   batches: readonly (readonly HostTensor[])[],
 ): Promise<readonly Float32Array[]> {
   // In half precision, kernels for another batch size round differently by more than the tolerance.
-  const program = await executor.compile(widenHalf(graph));
+  const program = await executor.compile(inFloat32(graph));
   try {
     const results: Float32Array[] = [];
     for (const batch of batches) {
-      const { [output]: result } = await program.run({ [input]: widened(stack(batch)) });
+      const { [output]: result } = await program.run({ [input]: asFloat32(stack(batch)) });
       results.push(float32Of(tensorOfHost(result, result.dtype)));
     }
     return results;

@@ -8,6 +8,7 @@ import * as errors from "../errors.js";
 import { readsOf } from "../graph/traverse.js";
 import type { Graph, Model } from "../graph/types.js";
 import { readModel, writeModel } from "../onnx/file.js";
+import { inlineFunctions } from "../passes/inline-functions.js";
 import { deactivateDropout } from "../passes/dropout.js";
 import { overlay } from "../passes/weights.js";
 import type { Job } from "./job.js";
@@ -35,7 +36,7 @@ export async function exportModel(job: Job, state: RunState, output: string, opt
   const staged = join(staging, basename(output));
   try {
     await mkdir(staging, { recursive: true });
-    await writeModel(trainedModel(job, state, overlay(withoutHeadDropout(job), weights), proofs, options), staged);
+    await writeModel(trainedModel(job, state, overlay(exportedForm(job, state), weights), proofs, options), staged);
     const changed = changedTensors(proofs[options.phase]?.before ?? {}, await hashesInFile(staged));
     if (changed.length > 0) throw errors.proofFailed(proofs[options.phase].phase, changed);
     // The model last: whoever reads it finds its external data in place.
@@ -50,8 +51,15 @@ export async function exportModel(job: Job, state: RunState, output: string, opt
   return proofs;
 }
 
+/** The file's own form; weights that live in a function's body can only be trained where its calls are written out. */
+function exportedForm(job: Job, { trained }: RunState): Graph {
+  const { model, stored } = job;
+  const own = new Set([...stored.graph.initializers.keys(), ...stored.graph.nodes.flatMap((node) => node.outputs)]);
+  return withoutHeadDropout([...trained].every((name) => own.has(name)) ? stored.graph : model.graph, job);
+}
+
 /** The head's dropout does nothing outside training and is left out, with the ratios that only it read; the model's own nodes stay. */
-function withoutHeadDropout({ model: { graph }, context }: Job): Graph {
+function withoutHeadDropout(graph: Graph, { context }: Job): Graph {
   const reduced = deactivateDropout(graph, (node) => context.headDropout.has(node.name));
   const [before, after] = [readNames(graph), readNames(reduced)];
   const initializers = new Map([...reduced.initializers].filter(([name]) => after.has(name) || !before.has(name)));
@@ -85,6 +93,6 @@ function trainedModel(job: Job, state: RunState, graph: Graph, proofs: readonly 
 }
 
 async function hashesInFile(path: string): Promise<ReturnType<typeof hashTensors>> {
-  const { graph } = await readModel(path);
+  const graph = inlineFunctions((await readModel(path)).graph);
   return hashTensors(collectParameters(graph).map(({ name, path: derived, nested, tensor }) => [nested ? derived : name, tensor] as const));
 }

@@ -12,7 +12,7 @@ import { insertStops } from "../passes/stop-gradient.js";
 import { splitAtFrostLine } from "../passes/split.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { hoistConstants } from "../passes/weights.js";
-import { widenHalf } from "../passes/widen-half.js";
+import { inFloat32 } from "../passes/float32.js";
 import { applyPlan, requireValue, type PlanResult } from "./plan.js";
 import type { Phase } from "./recipe.js";
 
@@ -92,7 +92,7 @@ export function buildPhaseGraph({ whole, graph, batch }: PhaseModel, phase: Sett
   const movingStatistics = marked.filter((p) => p.mark === "buffer" && p.uses.some((use) => active(use.node))).map((p) => p.name);
   const inputs = new Set([...trainable, ...movingStatistics]);
   const split = splitAtFrostLine(hoistConstants(graph, inputs), { trainable: inputs, batch, active });
-  const suffix = weightsAsInputs(widenHalf(upgradeOpset(split.suffix)), inputs);
+  const suffix = weightsAsInputs(inFloat32(upgradeOpset(split.suffix)), inputs);
   return {
     plan,
     marked,

@@ -4,7 +4,7 @@ import { elementCount } from "../graph/dims.js";
 import { stream, uniform } from "../nn/random.js";
 import type { Arena } from "../optim/arena.js";
 import type { Executor, HostTensor } from "../runtime/executor.js";
-import { widened } from "../runtime/host-tensor.js";
+import { asFloat32 } from "../runtime/host-tensor.js";
 import type { FeatureStore } from "./features.js";
 import type { Master } from "./state.js";
 import {
@@ -109,7 +109,7 @@ export class PhaseRuntime {
     const feeds: Record<string, HostTensor> = { [target.name]: targetTensor(this.#targets, rows, target) };
     const features = await this.features.gather(rows);
     this.features.values.forEach(({ name }, i) => {
-      if (inputs.has(name)) feeds[name] = widened(features[i]);
+      if (inputs.has(name)) feeds[name] = asFloat32(features[i]);
     });
     for (const [name, master] of weights) if (inputs.has(name)) feeds[name] = master;
     return feeds;

@@ -9,9 +9,9 @@ import { encodeGraph } from "../onnx/encode.js";
 import { inferGraph } from "../ops/infer.js";
 import { bindInputs } from "../passes/specialise.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
-import { widenHalf } from "../passes/widen-half.js";
+import { inFloat32 } from "../passes/float32.js";
 import type { Executor, HostTensor, Program } from "../runtime/executor.js";
-import { hostTensorOf, widened } from "../runtime/host-tensor.js";
+import { hostTensorOf, asFloat32 } from "../runtime/host-tensor.js";
 import type { TrainHooks } from "./events.js";
 import { CachedFeatures, cacheKey, defaultCacheLimit } from "./feature-cache.js";
 import { FeatureStore, type FeatureMaker, type FeatureValue } from "./features.js";
@@ -40,14 +40,14 @@ class Prefix {
   readonly #context: FeatureContext;
   readonly #phase: string;
   readonly #input: string;
-  readonly #isWidened: boolean;
+  readonly #inFloat32: boolean;
   #program: Program | undefined;
 
   constructor(graph: Graph, job: Job, phase: string, context: FeatureContext) {
     const { name, type, sampleShape } = job.input;
     this.batchSize = job.batch.free ? freeBatch : 1;
     this.graph = runnable(bindInputs(graph, new Map([[name, { ...type, shape: [this.batchSize, ...sampleShape] }]])));
-    this.#isWidened = usesBfloat16(graph);
+    this.#inFloat32 = usesBfloat16(graph);
     this.#context = context;
     this.#phase = phase;
     this.#input = name;
@@ -57,7 +57,7 @@ class Prefix {
     this.#program ??= await this.#context.executor.compile(this.graph);
     this.executions += 1;
     this.#context.onPrefixRun(this.#phase);
-    return this.#program.run({ [this.#input]: this.#isWidened ? widened(samples) : samples });
+    return this.#program.run({ [this.#input]: this.#inFloat32 ? asFloat32(samples) : samples });
   }
 
   async release(): Promise<void> {
@@ -66,9 +66,9 @@ class Prefix {
   }
 }
 
-/** The CPU kernels have no bfloat16: a graph with it runs in float32, on widened samples. */
+/** The CPU kernels have no bfloat16: a graph with it runs in float32, on samples in float32. */
 function runnable(graph: Graph): Graph {
-  return usesBfloat16(graph) ? widenHalf(graph) : graph;
+  return usesBfloat16(graph) ? inFloat32(graph) : graph;
 }
 
 function usesBfloat16(graph: Graph): boolean {

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { tensorOf, numbersOf } from "../../../core/graph/tensor.js";
 import type { Graph } from "../../../core/graph/types.js";
 import { inferGraph } from "../../../core/ops/infer.js";
-import { widenHalf } from "../../../core/passes/widen-half.js";
+import { inFloat32 } from "../../../core/passes/float32.js";
 import { graphOf, info, node } from "../../support/graphs.js";
 import { fed, numbers, runGraph } from "../../support/run-graph.js";
 
-/** y = cast(x) · w + c in half precision, and cast back. */
-function half(dtype: "float16" | "bfloat16", code: number): Graph {
+/** y = cast(x) · w + c in another precision, and cast back. */
+function half(dtype: "float16" | "bfloat16" | "float64", code: number): Graph {
   return graphOf({
     inputs: [info("x", ["N", 2])],
     outputs: [info("y", ["N", 2]), info("h", ["N", 2], dtype)],
@@ -23,14 +23,15 @@ function half(dtype: "float16" | "bfloat16", code: number): Graph {
   });
 }
 
-describe("widening half precision", () => {
+describe("computing in float32", () => {
   for (const [dtype, code] of [
     ["float16", 10],
     ["bfloat16", 16],
+    ["float64", 11],
   ] as const) {
     // prettier-ignore
     it(`leaves no ${dtype} anywhere, and computes the same`, async () => {
-      const graph = widenHalf(half(dtype, code));
+      const graph = inFloat32(half(dtype, code));
       const types = [...inferGraph(graph).values()].map((f) => f.type?.dtype);
       assert.deepEqual([...new Set(types)], ["float32"]);
       assert.deepEqual([...numbersOf(graph.initializers.get("w") ?? tensorOf(dtype, []))], [1, 2, 3, 4]);
@@ -47,13 +48,13 @@ describe("widening half precision", () => {
       outputs: [info("y", [2, 2], "float16")],
       nodes: [node("If", ["p"], ["y"], { then_branch: { type: "graph", value: branch }, else_branch: { type: "graph", value: branch } })],
     });
-    const then = widenHalf(graph).nodes[0].attributes.get("then_branch");
+    const then = inFloat32(graph).nodes[0].attributes.get("then_branch");
     assert.equal(then?.type === "graph" && then.value.initializers.get("w")?.dtype, "float32");
     assert.equal(then?.type === "graph" && then.value.outputs[0].type?.kind === "tensor" && then.value.outputs[0].type.dtype, "float32");
   });
 
-  it("answers a graph without half precision as it is", () => {
-    const graph = graphOf({ inputs: [info("x", [2])], outputs: ["y"], nodes: [node("Cast", ["x"], ["y"], { to: 11 })] });
-    assert.equal(widenHalf(graph), graph);
+  it("answers a graph that does so already as it is", () => {
+    const graph = graphOf({ inputs: [info("x", [2])], outputs: ["y"], nodes: [node("Cast", ["x"], ["y"], { to: 7 })] });
+    assert.equal(inFloat32(graph), graph);
   });
 });
