@@ -21,18 +21,32 @@ export interface NumericTargets {
 /** `3`, and `3.0`, as tables that were floating-point once write it. */
 const wholeNumber = /^\+?\d+(?:\.0*)?$/;
 
+/** How programs write a value that is missing or no number. `NA` and `none` are not among them: classes are called so. */
+const missing = /^(?:|[+-]?nan|[+-]?inf(?:inity)?|null|n\/a|#n\/a|<na>|nat)$/i;
+
+/** From this share of whole numbers on, in tables of at least so many rows, the other labels are taken for mistakes. */
+const [mostlyIndices, fewestRows] = [0.9, 10];
+
 /**
- * One column as classes. Whole numbers ≥ 0 are class indices as they stand. If any row holds something else, every different text is a class,
- * in sorted order: by value where all are numbers, else by UTF-16 code units. `outputs` is the number of classes of the model's output.
- * @throws data/rows for an index that the output does not have; data/classes where there are more named classes than outputs
+ * One column as classes. Whole numbers ≥ 0 are class indices as they stand. Otherwise every different text is a class, in sorted order: by
+ * value where all are numbers, else by UTF-16 code units. A few other texts among indices are refused: read as names, they would move all
+ * classes. `outputs` is the number of classes of the model's output.
+ * @throws data/rows for labels that are missing or not finite, for a few among indices that are none, and for an index that the output does
+ * not have; data/classes where there are more named classes than outputs
  */
 export function classLabels(table: Pick<Table, "path" | "labels" | "lines">, column: string, outputs?: number): ClassLabels {
   const texts = columnOf(table, column);
-  if (texts.every((text) => wholeNumber.test(text))) return indexLabels(table, column, texts, outputs);
+  refuseRows(table, texts, (text) => missing.test(text), (text) => `column "${column}": expected a class, got ${quote(text)}`); // prettier-ignore
+  const indices = texts.filter((text) => wholeNumber.test(text)).length;
+  if (indices === texts.length) return indexLabels(table, column, texts, outputs);
+  if (texts.length >= fewestRows && indices >= mostlyIndices * texts.length) {
+    const wanted = `column "${column}": expected a whole number from 0 up, as in ${indices} of ${texts.length} rows`;
+    refuseRows(table, texts, (text) => !wholeNumber.test(text), (text) => `${wanted}, got ${quote(text)}`, mixedLabels); // prettier-ignore
+  }
   const different = [...new Set(texts)];
   const numeric = different.every((text) => parseDecimal(text) !== undefined);
   const names = different.sort((a, b) => (numeric ? Number(a) - Number(b) : 0) || (a < b ? -1 : 1));
-  if (outputs !== undefined && names.length > outputs) throw errors.tooManyClasses(table.path, column, names.length, outputs);
+  if (outputs !== undefined && names.length > outputs) throw errors.tooManyClasses(table.path, column, names.length, outputs, rarest(table, texts));
   const positions = new Map(names.map((name, i) => [name, i]));
   return { indices: Int32Array.from(texts, (text) => positions.get(text) as number), classes: outputs ?? names.length, names };
 }
@@ -83,6 +97,39 @@ function cellTargets(
   return { values, columns: columns.length };
 }
 
+const mixedLabels = "Mend or remove these rows. If all labels of the column are names of classes, give none of them a number as its name.";
+
+/** Refuses the rows whose text is `bad`. @throws data/rows */
+function refuseRows(
+  table: Pick<Table, "path" | "lines">,
+  texts: readonly string[],
+  bad: (text: string) => boolean,
+  problem: (text: string) => string,
+  hint?: string,
+): void {
+  const list = badRowList(table);
+  for (const [row, text] of texts.entries()) if (bad(text)) list.add(row, problem(text));
+  list.refuse(hint);
+}
+
+function quote(text: string): string {
+  return text === "" ? "an empty cell" : JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+}
+
+/** The classes with the fewest rows, where each first stands: a mistyped label makes a class of its own. */
+function rarest({ path, lines }: Pick<Table, "path" | "lines">, texts: readonly string[]): readonly string[] {
+  const counts = new Map<string, { readonly first: number; rows: number }>();
+  for (const [row, text] of texts.entries()) {
+    const known = counts.get(text);
+    if (known === undefined) counts.set(text, { first: row, rows: 1 });
+    else known.rows += 1;
+  }
+  return [...counts]
+    .sort(([, a], [, b]) => a.rows - b.rows || a.first - b.first)
+    .slice(0, reportedRows)
+    .map(([text, { first, rows }]) => `${path}:${lines[first]}: ${quote(text)}, ${rows === 1 ? "in this row only" : `the first of ${rows} rows`}`);
+}
+
 function indexLabels(
   table: Pick<Table, "path" | "labels" | "lines">,
   column: string,
@@ -107,7 +154,7 @@ function columnOf({ path, labels }: Pick<Table, "path" | "labels">, column: stri
 }
 
 /** Gathers problems of rows; the first few are spelt out. */
-function badRowList({ path, lines }: Pick<Table, "path" | "lines">): { add(row: number, problem: string): void; refuse(): void } {
+function badRowList({ path, lines }: Pick<Table, "path" | "lines">): { add(row: number, problem: string): void; refuse(hint?: string): void } {
   const problems: string[] = [];
   let count = 0;
   return {
@@ -115,8 +162,8 @@ function badRowList({ path, lines }: Pick<Table, "path" | "lines">): { add(row: 
       count += 1;
       if (problems.length < reportedRows) problems.push(`${path}:${lines[row]}: ${problem}`);
     },
-    refuse() {
-      if (count > 0) throw errors.badRows(path, count, problems);
+    refuse(hint) {
+      if (count > 0) throw errors.badRows(path, count, problems, hint);
     },
   };
 }

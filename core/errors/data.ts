@@ -22,7 +22,7 @@ export const emptyTable = (path: string, what: string) =>
   make("data/empty", `${path}: expected a header and at least one row, got ${what}`, { path });
 
 /** Rows that cannot be used, the first few in words (`digits.csv:12: column "p3": …`). */
-export const badRows = (path: string, count: number, problems: readonly string[]) =>
+export const badRows = (path: string, count: number, problems: readonly string[], hint = "Mend or remove these rows: none is skipped on its own.") =>
   make(
     "data/rows",
     [
@@ -31,15 +31,19 @@ export const badRows = (path: string, count: number, problems: readonly string[]
       ...(count > problems.length ? [`  and ${count - problems.length} more`] : []),
     ].join("\n"),
     { path, count, problems },
-    "Mend or remove these rows: none is skipped on its own.",
+    hint,
   );
 
-export const tooManyClasses = (path: string, column: string, classes: number, outputs: number) =>
+/** `rarest` tells of the classes with the fewest rows, one each. */
+export const tooManyClasses = (path: string, column: string, classes: number, outputs: number, rarest: readonly string[]) =>
   make(
     "data/classes",
-    `${path}: column "${column}" holds ${classes} classes, the model's output has ${outputs}`,
-    { path, column, classes, outputs },
-    `Give the last layer of the head ${classes} units, or another label column.`,
+    [
+      `${path}: column "${column}" holds ${classes} classes, the model's output has ${outputs}; those with the fewest rows:`,
+      ...rarest.map((place) => `  ${place}`),
+    ].join("\n"),
+    { path, column, classes, outputs, rarest },
+    `If all of these are classes, give the last layer of the head ${classes} units; else mend the rows, or name another label column.`,
   );
 
 export const unknownColumn = (path: string, role: string, name: string, near: readonly string[]) =>

@@ -59,9 +59,47 @@ describe("class labels", () => {
 
   it("with more names than the output has classes are refused", () => {
     assert.deepEqual(
-      failure(() => classLabels(tableOf({ label: ["a", "b", "c"] }), "label", 2)),
-      { code: "data/classes", message: 't.csv: column "label" holds 3 classes, the model\'s output has 2' },
+      failure(() => classLabels(tableOf({ label: ["a", "b", "a", "b", "A"] }), "label", 2)),
+      {
+        code: "data/classes",
+        message: [
+          't.csv: column "label" holds 3 classes, the model\'s output has 2; those with the fewest rows:',
+          '  t.csv:6: "A", in this row only',
+          '  t.csv:2: "a", the first of 2 rows',
+          '  t.csv:3: "b", the first of 2 rows',
+        ].join("\n"),
+      },
     );
+  });
+
+  it("that are missing or not finite are refused with file and line, among indices and among names", () => {
+    for (const text of ["NaN", "nan", "-nan", "Infinity", "inf", "-Infinity", "null", "N/A", ""])
+      for (const others of [
+        ["0", "1"],
+        ["cat", "dog"],
+      ])
+        // prettier-ignore
+        assert.deepEqual(
+          failure(() => classesOf(others[0], text, others[1])),
+          {
+            code: "data/rows",
+            message: `t.csv: 1 row cannot be used\n  t.csv:3: column "label": expected a class, got ${text === "" ? "an empty cell" : `"${text}"`}`,
+          },
+        );
+    assert.deepEqual(classesOf("none", "NA").names, ["NA", "none"]);
+  });
+
+  it("refuse a few other texts among indices instead of making names of them all", () => {
+    const indices = Array.from({ length: 9 }, (_, i) => String(i % 3));
+    for (const text of ["-1", "1.5", "cat", "1e0"])
+      assert.deepEqual(
+        failure(() => classesOf(...indices, text)),
+        {
+          code: "data/rows",
+          message: `t.csv: 1 row cannot be used\n  t.csv:11: column "label": expected a whole number from 0 up, as in 9 of 10 rows, got "${text}"`,
+        },
+      );
+    assert.deepEqual(classesOf(...indices.slice(1), "cat", "dog").names, ["0", "1", "2", "cat", "dog"]);
   });
 });
 
