@@ -75,6 +75,45 @@ describe("active dropout", () => {
   });
 });
 
+describe("dropout that draws its own mask", () => {
+  const training = graphOf({
+    inputs: [info("x", [64]), info("training", [], "bool")],
+    outputs: ["y"],
+    tensors: { ratio: tensorOf("float32", [0.75], []) },
+    nodes: [node("Mul", ["x", "x"], ["s"]), node("Dropout", ["s", "ratio", "training"], ["y", "mask"], {}, "drop")],
+  });
+
+  /** Elements of the mask and of the gradient of one run, with all of x at 1. */
+  async function run(mode: boolean): Promise<{ readonly mask: readonly number[]; readonly gradient: readonly number[] }> {
+    const { graph, gradients: names } = gradients(training, ["y"], ["x"]);
+    const name = names[0] ?? "";
+    const outputs = await runGraph(
+      { ...prune(graph, ["mask", name]), outputs: [info("mask", [64], "bool"), info(name, [64])] },
+      {
+        x: vector(...Array.from({ length: 64 }, () => 1)),
+        training: fed(tensorOf("bool", [mode ? 1 : 0], [])),
+      },
+    );
+    return { mask: numbers(outputs.mask), gradient: numbers(outputs[name]) };
+  }
+
+  it("passes gradients where its mask does, scaled as the elements were", async () => {
+    const { mask, gradient } = await run(true);
+    assert.ok(mask.includes(0) && mask.includes(1));
+    assert.deepEqual(gradient, mask.map((kept) => 8 * kept)); // prettier-ignore
+  });
+
+  it("passes them whole outside training", async () => {
+    assert.deepEqual(new Set((await run(false)).gradient), new Set([2]));
+  });
+
+  it("has no gradient without its mask", async () => {
+    const nodes = [node("Dropout", ["x", "ratio", "training"], ["y"], {}, "drop")];
+    const error = await failure("model/no-gradient", () => gradients({ ...training, nodes }, ["y"], ["x"]));
+    assert.match(error.message, /its mask is not an output/);
+  });
+});
+
 describe("inactive dropout", () => {
   const training = { inputs: ["training"], tensors: { training: tensorOf("bool", [1], []) } };
 
