@@ -4,7 +4,20 @@
 import { MultiBar, type SingleBar } from "cli-progress";
 import { relative } from "node:path";
 import type { CacheEvent, DoneEvent, EpochEvent, PlanEvent, StepEvent, TrainEvent } from "../train/events.js";
-import { columns, confusionTable, count, decimal, duration, freezeTable, metrics, percent, plural, totalsLine } from "./tables.js";
+import {
+  columns,
+  confusionTable,
+  count,
+  decimal,
+  duration,
+  freezeTable,
+  metricColumns,
+  metrics,
+  percent,
+  plural,
+  totalsLine,
+  type Align,
+} from "./tables.js";
 import type { Terminal } from "./terminal.js";
 
 export class TrainView {
@@ -139,12 +152,12 @@ export class TrainView {
     this.#print();
     this.#print(this.#proofLine(done));
     this.#print(`Finished in ${duration(done.seconds)}. Record of the run: ${shown(done.folder)}`);
-    if (done.output === undefined || this.#plan === undefined) return this.#print('Nothing was exported: the recipe names no "output".');
+    if (done.output === undefined) return this.#print('Nothing was exported: the recipe names no "output".');
     this.#print(`Trained model: ${colors.bold(shown(done.output))}`);
     this.#print();
     this.#print(colors.bold("Next"));
     this.#print(
-      `  frostline verify ${quoted(shown(this.#plan.model))} ${quoted(shown(done.output))}    checks from the files that the frozen tensors are the same`,
+      `  frostline verify ${quoted(shown(done.model))} ${quoted(shown(done.output))}    checks from the files that the frozen tensors are the same`,
     );
     this.#print(`  frostline inspect ${quoted(shown(done.output))}    lists its layers and parameters`);
   }
@@ -161,21 +174,21 @@ export class TrainView {
     const { colors } = this.#terminal;
     const optional = (value: number | undefined, write: (n: number) => string): string => (value === undefined ? "" : write(value));
     const table = [
-      ["phase", "epoch", "validation loss", "accuracy", "test loss", "accuracy", "mean abs. error", ""],
+      ["phase", "epoch", "validation loss", "accuracy", "test loss", ...metricColumns.map(({ heading }) => heading), ""],
       ...phases.map(({ phase, epoch, validation, test }) => [
         phase,
         String(epoch),
         optional(validation?.loss, decimal),
         optional(validation?.accuracy, percent),
         optional(test?.loss, decimal),
-        optional(test?.accuracy, percent),
-        optional(test?.meanAbsoluteError, decimal),
+        ...metricColumns.map(({ key, write }) => optional(test?.[key], write)),
         phase === best && phases.length > 1 ? "exported" : "",
       ]),
     ];
     const used = table[0].map((_, c) => c < 2 || table.slice(1).some((row) => row[c] !== ""));
     const rows = table.map((row, r) => row.filter((_, c) => used[c]).map((cell) => (r === 0 ? colors.dim(cell) : cell)));
-    return columns(rows, ["left", "right", "right", "right", "right", "right", "right", "left"]);
+    const align = table[0].map((_, c): Align => (c === 0 || c === table[0].length - 1 ? "left" : "right")).filter((_, c) => used[c]);
+    return columns(rows, align);
   }
 
   #proofLine({ proof: { frozen, unchanged, changed }, output }: DoneEvent): string {

@@ -132,6 +132,9 @@ export const recipeUnreadable = (path: string, cause: unknown) =>
 export const outputIsInput = (path: string, key: string) =>
   make("recipe/output", `"output" would overwrite "${path}", which is ${key}`, { path, key }, "Name another file.");
 
+export const outputIsFolder = (path: string) =>
+  make("recipe/output", `"output" is the folder "${path}": expected a file`, { path }, 'Name a file in it, such as "trained.onnx".');
+
 // ── what the data and the model have to agree on ──────────────────────────────────────────────────────────────────────
 
 export const modelInput = (wanted: string | undefined, names: readonly string[]) =>

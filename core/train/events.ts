@@ -140,6 +140,8 @@ export interface DoneEvent {
   };
   readonly confusionMatrix?: ConfusionMatrix;
   readonly proof: ProofSummary;
+  /** Path of the base model. */
+  readonly model: string;
   /** Absolute path of the exported model; absent where nothing was exported. */
   readonly output?: string;
   /** Id of the run. */

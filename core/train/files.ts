@@ -1,6 +1,6 @@
 // Writing the files of a run: whole or not at all, with errors that name the path and say what to do.
 
-import { access, constants, mkdir } from "node:fs/promises";
+import { access, constants, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { replaceFile } from "../atomic-file.js";
 import * as errors from "../errors.js";
@@ -18,11 +18,13 @@ export async function writeAtomic(path: string, content: string | Uint8Array): P
   }
 }
 
-/** Makes a folder where there is none, and makes sure that files can be put there. @throws run/write */
-export async function requireFolder(path: string): Promise<void> {
+/** Makes sure that a file can be put there, making its folder where there is none. @throws recipe/output for a folder; run/write */
+export async function requirePlaceFor(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) throw errors.outputIsFolder(path);
   try {
-    await mkdir(path, { recursive: true });
-    await access(path, constants.W_OK);
+    await mkdir(dirname(path), { recursive: true });
+    await access(dirname(path), constants.W_OK);
   } catch (cause) {
     throw errors.cannotWrite(path, cause);
   }

@@ -6,10 +6,12 @@ import { readFile } from "node:fs/promises";
 import { balancedWeights, binaryTargets, classLabels, numericTargets } from "../data/labels.js";
 import type { SampleSource } from "../data/source.js";
 import { split, type Split } from "../data/split.js";
-import { readTable, tableSource } from "../data/table.js";
+import { readTable, reportedRows, tableSource, type Table } from "../data/table.js";
 import { compileTransform, type Transform } from "../data/transforms.js";
+import { collectParameters } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
 import { elementCount, isStatic } from "../graph/dims.js";
+import { isFloat } from "../graph/tensor.js";
 import { inferenceForm } from "../passes/inference-form.js";
 import { inlineFunctions } from "../passes/inline-functions.js";
 import type { Graph, Model, TensorType } from "../graph/types.js";
@@ -66,7 +68,10 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     .update(await readFile(recipe.model))
     .digest("hex");
   const inlined: Model = { ...base, graph: inlineFunctions(base.graph) };
-  const surgery = recipe.head === undefined ? undefined : attachHead(inlined, { ...recipe.head, seed: recipe.seed });
+  // The data may take a while to read: plans are checked before, unless the head needs to know what the samples are like.
+  const early = recipe.head !== undefined && hasOpenSizes(inlined.graph) ? await readSamplesOf(recipe) : undefined;
+  const headSettings = early === undefined ? {} : { sampleShape: early.transform.outputShape };
+  const surgery = recipe.head === undefined ? undefined : attachHead(inlined, { ...recipe.head, ...headSettings, seed: recipe.seed });
   const whole = surgery?.model ?? inlined;
   const output = lossOutput(whole.graph, recipe.loss);
   const phases = settlePhases(recipe, surgery?.headPrefix);
@@ -77,11 +82,8 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     headDropout: new Set(surgery?.headDropout),
     modelDropout: recipe.dropout === "active",
   };
-  // Before the data, which may take a while to read.
   const warnings = phases.flatMap((phase) => checkPlan(whole.graph, phase, context));
-  const table = await readTable(recipe.data.csv, { features: recipe.data.features, labels: [recipe.data.label].flat() });
-  const source = tableSource(table);
-  const transform = compileTransform(recipe.data.transform, source.sampleShape);
+  const { table, source, transform } = early ?? (await readSamplesOf(recipe));
   const needed = prune(whole.graph, [output]);
   const input = chooseInput(whole.graph, needed, recipe.data.input, transform.outputShape);
   const shaped = withSampleShape(needed, input);
@@ -116,12 +118,53 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     split: parts,
     warnings: [...(surgery?.warnings ?? []), ...warnings],
   };
+  await checkIntegers(job);
   checkGradients(job);
   return job;
 }
 
+interface Samples {
+  readonly table: Table;
+  readonly source: SampleSource;
+  readonly transform: Transform;
+}
+
+async function readSamplesOf({ data }: ResolvedRecipe): Promise<Samples> {
+  const table = await readTable(data.csv, { features: data.features, labels: [data.label].flat() });
+  const source = tableSource(table);
+  return { table, source, transform: compileTransform(data.transform, source.sampleShape) };
+}
+
+/** Whether an input leaves more open than its batch. */
+function hasOpenSizes({ inputs, initializers }: Graph): boolean {
+  return inputs.some(
+    ({ name, type }) => !initializers.has(name) && type?.kind === "tensor" && (type.shape === undefined || !isStatic(type.shape.slice(1))),
+  );
+}
+
 function settlePhases(recipe: ResolvedRecipe, headPrefix: string | undefined): readonly SettledPhase[] {
   return phasesOf(recipe).map((phase) => ({ ...phase, freeze: phase.freeze ?? defaultPlan(headPrefix) }));
+}
+
+/** An input of integers, tokens say, takes whole numbers, and only those that its embedding table has. @throws data/rows */
+async function checkIntegers(job: Job): Promise<void> {
+  const { input, source, transform, whole } = job;
+  if (isFloat(input.type.dtype)) return;
+  const tables = collectParameters(whole).filter((p) => p.uses.some(({ node, input: slot }) => slot === 0 && node.inputs[1] === input.name));
+  const rows = Math.min(Infinity, ...tables.map((p) => p.shape[0]));
+  const fits = (value: number): boolean => Number.isInteger(value) && (tables.length === 0 || (value >= 0 && value < rows));
+  const expected = tables.length === 0 ? "whole numbers" : `whole numbers from 0 to ${rows - 1}`;
+  const raw = new Float32Array(elementCount(source.sampleShape));
+  const sample = new Float32Array(elementCount(transform.outputShape));
+  const problems: string[] = [];
+  for (let index = 0; index < source.count; index++) {
+    await source.read(index, raw, 0);
+    transform.apply(raw, sample);
+    const at = sample.findIndex((value) => !fits(value));
+    if (at >= 0)
+      problems.push(`${source.describe(index)}: input "${input.name}" takes ${expected}, got ${sample[at]} at position ${at + 1} of the sample`);
+  }
+  if (problems.length > 0) throw errors.badRows(job.recipe.data.csv, problems.length, problems.slice(0, reportedRows));
 }
 
 /** Differentiates every phase once, without running anything: what has no gradient in the last one is found before the first one runs. */
@@ -188,7 +231,11 @@ function readTargets(recipe: ResolvedRecipe, table: Parameters<typeof classLabel
   const columns = [recipe.data.label].flat();
   if (loss.type === "crossEntropy") {
     const classes = shape?.[1];
-    return { kind: "classes", ...classLabels(table, columns[0], typeof classes === "number" ? classes : undefined) };
+    return {
+      kind: "classes",
+      logits: attached.input === output,
+      ...classLabels(table, columns[0], typeof classes === "number" ? classes : undefined),
+    };
   }
   const wanted = shape?.slice(1);
   if (isStatic(wanted) && elementCount(wanted) !== columns.length) throw errors.targetColumns(loss.type, output, wanted, columns.length);

@@ -21,6 +21,8 @@ export interface HeadOptions {
   /** The value that the new layers read; the proposed cut where left out. */
   readonly after?: string;
   readonly layers: readonly Layer[];
+  /** Shape of one sample, where the data settles sizes that the model's input leaves open. */
+  readonly sampleShape?: readonly number[];
   /** Decides the first weights. */
   readonly seed: number;
 }
@@ -49,13 +51,13 @@ export interface Surgery {
  * @throws recipe/unknown-value for a cut that does not exist; recipe/no-cut where none can be proposed; recipe/cut where features cannot be
  * read there; recipe/head-layer where a layer does not fit
  */
-export function attachHead(model: Model, { after, layers, seed }: HeadOptions): Surgery {
+export function attachHead(model: Model, { after, layers, sampleShape, seed }: HeadOptions): Surgery {
   const { graph } = model;
   if (after !== undefined) requireValue(graph, after, "head.after");
   const cut = after ?? proposeCut(graph);
   if (cut === undefined) throw errors.noCut();
   const trunk = prune(graph, [cut]);
-  const features = featuresAt(trunk, cut);
+  const features = featuresAt(sampleShape === undefined ? trunk : withSampleShape(trunk, sampleShape), cut);
   const headPrefix = choosePrefix(graph);
   const taken = new Set([...valueAndNodeNames(trunk)]);
   const fresh = (hint: string): string => {
@@ -85,6 +87,14 @@ export function attachHead(model: Model, { after, layers, seed }: HeadOptions): 
 /** A size as a file can declare it: numbers and names; computed sizes stay open. */
 function declarable(size: Dim): Dim {
   return typeof size === "string" && size.startsWith("(") ? unknownDim() : size;
+}
+
+/** The graph with a sample's sizes in place of those that its one input leaves open. */
+function withSampleShape(graph: Graph, sampleShape: readonly number[]): Graph {
+  const [input, ...others] = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  if (others.length > 0 || input?.type?.kind !== "tensor" || input.type.shape?.length !== sampleShape.length + 1) return graph;
+  const type = { ...input.type, shape: [input.type.shape[0], ...sampleShape] };
+  return { ...graph, inputs: graph.inputs.map((info) => (info === input ? { ...info, type } : info)), valueTypes: new Map() };
 }
 
 /** What the head reads: a float value of known rank with one entry per sample along axis 0. */

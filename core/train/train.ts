@@ -2,7 +2,7 @@
 // trainer.ts, what is settled beforehand in job.ts.
 
 import { arch, cpus, platform } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import * as errors from "../errors.js";
 import { elementCount } from "../graph/dims.js";
@@ -14,7 +14,7 @@ import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { Evaluation } from "./evaluate.js";
 import type { ConfusionMatrix, DoneEvent, PhaseMetrics, TrainEvent, TrainHooks, TrainRequest, TrainResult } from "./events.js";
 import { exportModel } from "./export.js";
-import { requireFolder } from "./files.js";
+import { requirePlaceFor } from "./files.js";
 import { prepareJob, type Job } from "./job.js";
 import type { OpenPhase } from "./open-phase.js";
 import { planEvent } from "./plan-event.js";
@@ -35,7 +35,7 @@ export async function train(request: TrainRequest, hooks: TrainHooks): Promise<T
   const executor = await createExecutor({ provider: recipe.provider, threads: recipe.threads });
   if (job.single !== undefined) await checkFreedBatch(job, job.single, executor);
   // Better now than after the training.
-  if (recipe.output !== undefined) await requireFolder(dirname(recipe.output));
+  if (recipe.output !== undefined) await requirePlaceFor(recipe.output);
   const run = request.resume === undefined ? await createRun(recipe.folder) : await findRun(recipe.folder, request.resume);
   try {
     const state = request.resume === undefined ? initialState() : await readCheckpoint(join(run.folder, checkpointName), job.id);
@@ -167,6 +167,7 @@ class Session {
       },
       ...(confusion === undefined ? {} : { confusionMatrix: labelled(confusion.counts, job) }),
       proof: summariseProofs(state.proofs),
+      model: job.recipe.model,
       ...(reason === "completed" && job.recipe.output !== undefined ? { output: job.recipe.output } : {}),
       run: run.id,
       folder: run.folder,
