@@ -55,13 +55,30 @@ export function duration(seconds: number): string {
 }
 
 /** `loss 0.1234  accuracy 96.50 %` */
-export function metrics({ loss, accuracy, meanAbsoluteError }: SetMetrics): string {
-  return [
-    `loss ${decimal(loss)}`,
-    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
-    ...(meanAbsoluteError === undefined ? [] : [`mean absolute error ${decimal(meanAbsoluteError)}`]),
-  ].join("  ");
+export function metrics({ loss, ...others }: SetMetrics): string {
+  return [`loss ${decimal(loss)}`, ...metricColumns.flatMap(({ key, name, write }) => told(name, others[key], write))].join("  ");
 }
+
+function told(name: string, value: number | undefined, write: (value: number) => string): readonly string[] {
+  return value === undefined ? [] : [`${name} ${write(value)}`];
+}
+
+/** What is shown of a set of samples besides the loss, in this order; `heading` stands over a column. */
+export const metricColumns: readonly {
+  readonly key: Exclude<keyof SetMetrics, "loss">;
+  readonly name: string;
+  readonly heading: string;
+  readonly write: (value: number) => string;
+}[] = [
+  { key: "accuracy", name: "accuracy", heading: "accuracy", write: percent },
+  { key: "topKAccuracy", name: "top-k accuracy", heading: "top-k", write: percent },
+  { key: "precision", name: "precision", heading: "precision", write: percent },
+  { key: "recall", name: "recall", heading: "recall", write: percent },
+  { key: "f1", name: "F1", heading: "F1", write: percent },
+  { key: "auc", name: "AUC", heading: "AUC", write: decimal },
+  { key: "meanAbsoluteError", name: "mean absolute error", heading: "mean abs. error", write: decimal },
+  { key: "rSquared", name: "R²", heading: "R²", write: decimal },
+];
 
 /** Rows of a freeze table that fit on a screen. */
 const mostRows = 24;

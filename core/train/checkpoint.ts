@@ -7,7 +7,18 @@ import { hostTensorOf, tensorOfHost } from "../runtime/host-tensor.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 import { initialState, type Master, type RunState } from "./state.js";
 
-const metricsSchema = z.object({ loss: z.number(), accuracy: z.number().exactOptional(), meanAbsoluteError: z.number().exactOptional() });
+const metric = z.number().exactOptional();
+const metricsSchema = z.object({
+  loss: z.number(),
+  accuracy: metric,
+  meanAbsoluteError: metric,
+  topKAccuracy: metric,
+  precision: metric,
+  recall: metric,
+  f1: metric,
+  auc: metric,
+  rSquared: metric,
+});
 
 const sumSchema = z.object({ sum: z.number(), weight: z.number() });
 

@@ -3,22 +3,30 @@
 import {
   addMean,
   addToConfusion,
+  classAuc,
   countCorrect,
   emptyConfusion,
   labelAccuracy,
+  labelAuc,
+  macroScores,
   meanAbsoluteError,
   meanOf,
   predictedClasses,
+  rSquared,
+  talliesOfConfusion,
+  talliesOfLabels,
+  topKAccuracy,
   type ConfusionMatrix,
   type WeightedSum,
 } from "../nn/metrics.js";
+import type { MetricSetting } from "./recipe-schema.js";
 import { lossWeight, targetsOf, type Targets } from "./targets.js";
 import type { BatchResult, PhaseRuntime, Weights } from "./phase-runtime.js";
 import { emptySums, type EpochSums, type SetMetrics } from "./state.js";
 
 export interface Evaluation {
   readonly metrics: SetMetrics;
-  /** Where targets are classes. */
+  /** Where targets are classes, and it is wanted. */
   readonly confusion?: ConfusionMatrix;
 }
 
@@ -43,29 +51,83 @@ function addScore(score: WeightedSum, targets: Targets, scores: Float32Array, ac
   }
 }
 
-/** What sums come to. */
-export function setMetrics({ loss, score }: EpochSums, targets: Targets): SetMetrics {
-  return { loss: meanOf(loss), ...(targets.kind === "values" ? { meanAbsoluteError: meanOf(score) } : { accuracy: meanOf(score) }) };
+/** What sums come to, as far as it is wanted besides the loss. */
+export function setMetrics({ loss, score }: EpochSums, targets: Targets, wanted: readonly MetricSetting[]): SetMetrics {
+  const name = targets.kind === "values" ? "meanAbsoluteError" : "accuracy";
+  return { loss: meanOf(loss), ...(wanted.includes(name) ? { [name]: meanOf(score) } : {}) };
 }
 
-/** Loss and metrics of the given weights on `rows`, in inference form. */
+/** Loss and wanted metrics of the given weights on `rows`, in inference form. */
 export async function evaluateRows(
   runtime: PhaseRuntime,
   targets: Targets,
   rows: Uint32Array,
   batchSize: number,
   weights: Weights,
+  wanted: readonly MetricSetting[],
 ): Promise<Evaluation> {
+  const needsAll = wanted.some((metric) => typeof metric === "object" || !summed.includes(metric));
+  const gathered: Float32Array[] = [];
   let sums = emptySums();
   let confusion: ConfusionMatrix | undefined;
   for (let start = 0; start < rows.length; start += batchSize) {
     const batch = [...rows.subarray(start, start + batchSize)];
     const result = await runtime.evaluate(batch, weights);
-    sums = addBatch(sums, targets, batch, result);
-    if (targets.kind !== "classes") continue;
     const scores = result.prediction.data as Float32Array;
+    sums = addBatch(sums, targets, batch, result);
+    if (needsAll) gathered.push(scores.slice());
+    if (targets.kind !== "classes") continue;
     const classes = scores.length / batch.length;
     confusion = addToConfusion(confusion ?? emptyConfusion(classes), predictedClasses(scores, classes), targetsOf(targets, batch));
   }
-  return { metrics: setMetrics(sums, targets), ...(confusion === undefined ? {} : { confusion }) };
+  const metrics = setMetrics(sums, targets, wanted);
+  return {
+    metrics: needsAll ? { ...metrics, ...wholeSetMetrics(joined(gathered), targets, [...rows], confusion, wanted) } : metrics,
+    ...(confusion !== undefined && wanted.includes("confusionMatrix") ? { confusion } : {}),
+  };
+}
+
+/** Metrics that need no more than sums. */
+const summed: readonly MetricSetting[] = ["accuracy", "confusionMatrix", "meanAbsoluteError"];
+
+/** Metrics over all outputs of a set; those that are not defined for it are left out. */
+function wholeSetMetrics(
+  scores: Float32Array,
+  targets: Targets,
+  rows: readonly number[],
+  confusion: ConfusionMatrix | undefined,
+  wanted: readonly MetricSetting[],
+): Omit<SetMetrics, "loss"> {
+  const actual = targetsOf(targets, rows);
+  const width = scores.length / rows.length;
+  if (targets.kind === "values") return wanted.includes("rSquared") ? defined({ rSquared: rSquared(scores, actual, width) }) : {};
+  const tallies =
+    confusion === undefined
+      ? talliesOfLabels(scores, actual, width, targets.kind === "labels" ? targets.threshold : 0)
+      : talliesOfConfusion(confusion);
+  const macro = macroScores(tallies);
+  const top = wanted.find((metric) => typeof metric === "object")?.topKAccuracy;
+  const auc = (): number | undefined =>
+    targets.kind === "classes" ? classAuc(scores, width, actual, targets.logits) : labelAuc(scores, actual, width);
+  return defined({
+    ...(top === undefined ? {} : { topKAccuracy: topKAccuracy(scores, width, actual, top) }),
+    ...(wanted.includes("precision") ? { precision: macro.precision } : {}),
+    ...(wanted.includes("recall") ? { recall: macro.recall } : {}),
+    ...(wanted.includes("f1") ? { f1: macro.f1 } : {}),
+    ...(wanted.includes("auc") ? { auc: auc() } : {}),
+  });
+}
+
+function defined(metrics: Readonly<Record<string, number | undefined>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(metrics).filter((entry): entry is [string, number] => entry[1] !== undefined));
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

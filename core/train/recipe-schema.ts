@@ -210,7 +210,12 @@ export const recipeSchema = z.strictObject({
   data: dataSchema.describe("Samples and labels"),
   loss: lossSchema.describe("What training makes small"),
   metrics: z
-    .array(z.enum(["accuracy", "confusionMatrix", "meanAbsoluteError"]))
+    .array(
+      z.union([
+        z.enum(["accuracy", "confusionMatrix", "precision", "recall", "f1", "auc", "meanAbsoluteError", "rSquared"]),
+        z.strictObject({ topKAccuracy: count.describe("How many of the highest scores the class may be among") }),
+      ]),
+    )
     .exactOptional()
     .describe(
       "What is reported besides the loss; by default accuracy and confusionMatrix with crossEntropy, accuracy with binaryCrossEntropy, " +
@@ -240,7 +245,7 @@ export type LossSettings = z.output<typeof lossSchema>;
 export type OptimizerOverrides = z.output<typeof optimizerSchema>;
 export type ScheduleOverrides = z.output<typeof scheduleSchema>;
 export type PhaseSettings = z.output<typeof phaseSchema>;
-export type MetricName = NonNullable<Recipe["metrics"]>[number];
+export type MetricSetting = NonNullable<Recipe["metrics"]>[number];
 
 /** JSON schema (draft 7) of what may be written in a recipe, for an editor's completion. */
 export function recipeJsonSchema(): Record<string, unknown> {

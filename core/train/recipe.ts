@@ -14,7 +14,7 @@ import {
   recipeJsonSchema,
   recipeSchema,
   scheduleKeys,
-  type MetricName,
+  type MetricSetting,
   type OptimizerOverrides,
   type PhaseSettings,
   type Recipe,
@@ -30,7 +30,7 @@ export interface ResolvedRecipe extends Omit<Recipe, "metrics"> {
   readonly path: string;
   /** The recipe's folder: `.frostline` lies here. */
   readonly folder: string;
-  readonly metrics: readonly MetricName[];
+  readonly metrics: readonly MetricSetting[];
 }
 
 /** One stage of training, complete. */
@@ -103,7 +103,19 @@ const defaultMetrics = {
   meanSquaredError: ["meanAbsoluteError"],
   meanAbsoluteError: ["meanAbsoluteError"],
   huber: ["meanAbsoluteError"],
-} as const satisfies Record<Recipe["loss"]["type"], readonly MetricName[]>;
+} as const satisfies Record<Recipe["loss"]["type"], readonly MetricSetting[]>;
+
+const classMetrics: readonly string[] = ["accuracy", "precision", "recall", "f1", "auc"];
+const numberMetrics: readonly string[] = ["meanAbsoluteError", "rSquared"];
+
+/** Names of the metrics that go with each loss. */
+const metricsOf: Readonly<Record<Recipe["loss"]["type"], readonly string[]>> = {
+  crossEntropy: [...classMetrics, "confusionMatrix", "topKAccuracy"],
+  binaryCrossEntropy: classMetrics,
+  meanSquaredError: numberMetrics,
+  meanAbsoluteError: numberMetrics,
+  huber: numberMetrics,
+};
 
 /** The phases of a recipe in order; one that is made of the recipe's own settings where it names none. */
 export function phasesOf(recipe: Pick<Recipe, "phases" | PhaseKey>): readonly Phase[] {
@@ -210,9 +222,12 @@ function lossProblems({ loss, data, metrics = [] }: Recipe): readonly Problem[] 
       message: `crossEntropy takes one label column, got ${data.label.length}`,
       hint: "Several columns go with binaryCrossEntropy where they are 0 or 1, and with meanSquaredError where they are numbers.",
     });
-  const allowed: readonly MetricName[] = defaultMetrics[loss.type];
-  for (const [i, metric] of metrics.entries())
-    if (!allowed.includes(metric))
-      problems.push({ path: ["metrics", i], message: `"${metric}" does not go with ${loss.type}`, hint: `${loss.type} has ${allowed.join(", ")}.` });
+  const allowed = metricsOf[loss.type];
+  const names = metrics.map((metric) => (typeof metric === "string" ? metric : "topKAccuracy"));
+  for (const [i, name] of names.entries()) {
+    if (!allowed.includes(name))
+      problems.push({ path: ["metrics", i], message: `"${name}" does not go with ${loss.type}`, hint: `${loss.type} has ${allowed.join(", ")}.` });
+    else if (names.indexOf(name) < i) problems.push({ path: ["metrics", i], message: `"${name}" stands twice` });
+  }
   return problems;
 }

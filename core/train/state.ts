@@ -47,11 +47,20 @@ export interface PhaseBest {
   readonly weights: Snapshot;
 }
 
-/** Metrics of one set of samples. `accuracy` from 0 to 1. */
+/** Metrics of one set of samples. All but errors and `rSquared` are from 0 to 1; what follows `meanAbsoluteError` is of held-out sets only. */
 export interface SetMetrics {
   readonly loss: number;
   readonly accuracy?: number;
   readonly meanAbsoluteError?: number;
+  /** Share of samples whose class is among those with the highest scores. */
+  readonly topKAccuracy?: number;
+  /** Means over classes or labels. */
+  readonly precision?: number;
+  readonly recall?: number;
+  readonly f1?: number;
+  readonly auc?: number;
+  /** Mean over the columns of targets; below 0 where the mean would be the better guess. */
+  readonly rSquared?: number;
 }
 
 export interface EpochRecord {

@@ -8,6 +8,8 @@ export interface ClassTargets extends ClassLabels {
   readonly kind: "classes";
   /** What a sample of each class counts in the loss; 1 unless given. */
   readonly weights?: readonly number[];
+  /** The model's output is logits, not probabilities or their logarithms. */
+  readonly logits: boolean;
 }
 
 /** Labels that hold or not, each for itself. */

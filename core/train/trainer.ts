@@ -12,8 +12,7 @@ import type { Job } from "./job.js";
 import { openPhase, type OpenPhase } from "./open-phase.js";
 import type { SettledPhase } from "./phase-graph.js";
 import { changedTensors, hashTensors, type TensorHashes } from "./proof.js";
-import type { MetricName } from "./recipe-schema.js";
-import { emptySums, masterFor, restore, snapshotOf, type PhaseBest, type RunState, type SetMetrics, type Snapshot } from "./state.js";
+import { emptySums, masterFor, restore, snapshotOf, type PhaseBest, type RunState, type Snapshot } from "./state.js";
 
 /** What the loop needs from whoever owns the run's folder. */
 export interface TrainerOptions {
@@ -71,9 +70,8 @@ export class Trainer {
     const opened = await this.#openPhase(index);
     const best = this.#state.best[index];
     if (opened === undefined || best === undefined) return undefined;
-    const { metrics, confusion } = await evaluateRows(opened.runtime, this.#job.targets, rows, opened.phase.batchSize, best.weights);
-    const wanted = this.#job.recipe.metrics;
-    return { metrics: reported(metrics, wanted), ...(confusion !== undefined && wanted.includes("confusionMatrix") ? { confusion } : {}) };
+    const { targets, recipe } = this.#job;
+    return evaluateRows(opened.runtime, targets, rows, opened.phase.batchSize, best.weights, recipe.metrics);
   }
 
   async close(): Promise<void> {
@@ -174,9 +172,10 @@ export class Trainer {
     const { recipe, split, targets } = this.#job;
     const { position, sums, weights, best, history } = this.#state;
     for (const [name, { data }] of weights) if (!data.every(Number.isFinite)) throw errors.weightsDiverged(name, position.step, position.epoch + 1);
-    const train = reported(setMetrics(sums, targets), recipe.metrics);
-    const held = split.validation.length === 0 ? undefined : await evaluateRows(runtime, targets, split.validation, phase.batchSize, weights);
-    const validation = held === undefined ? undefined : reported(held.metrics, recipe.metrics);
+    const train = setMetrics(sums, targets, recipe.metrics);
+    const held =
+      split.validation.length === 0 ? undefined : evaluateRows(runtime, targets, split.validation, phase.batchSize, weights, recipe.metrics);
+    const validation = (await held)?.metrics;
     if (validation !== undefined && !Number.isFinite(validation.loss)) throw errors.diverged(position.step, position.epoch + 1, validation.loss);
     const known = best[position.phase];
     if (isBetter(validation?.loss, known)) best[position.phase] = { epoch: position.epoch, loss: validation?.loss, weights: snapshotOf(this.#state) };
@@ -210,15 +209,6 @@ export class Trainer {
 /** The weights that a phase starts from: what the phase before it yielded. */
 function startWeights({ best }: RunState, index: number): Snapshot {
   return index === 0 ? new Map() : (best[index - 1]?.weights ?? new Map());
-}
-
-/** The loss, and those of the metrics that the recipe asks for. */
-function reported({ loss, accuracy, meanAbsoluteError }: SetMetrics, wanted: readonly MetricName[]): SetMetrics {
-  return {
-    loss,
-    ...(accuracy !== undefined && wanted.includes("accuracy") ? { accuracy } : {}),
-    ...(meanAbsoluteError !== undefined && wanted.includes("meanAbsoluteError") ? { meanAbsoluteError } : {}),
-  };
 }
 
 /** Lower validation loss wins, the earlier epoch on a tie; without validation the latest epoch does. */

@@ -21,6 +21,7 @@ describe("tables", () => {
     assert.deepEqual([0.04, 4.2, 42.4, 60, 125, 3599.9, 3600, 7385].map(duration), ["0.0 s", "4.2 s", "42 s", "1 min 00 s", "2 min 05 s", "1 h 00 min", "1 h 00 min", "2 h 03 min"]); // prettier-ignore
     assert.equal(metrics({ loss: 0.12345, accuracy: 0.5 }), "loss 0.1235  accuracy 50.00 %");
     assert.equal(metrics({ loss: 2, meanAbsoluteError: 0.25 }), "loss 2.0000  mean absolute error 0.2500");
+    assert.equal(metrics({ loss: 1, auc: 0.75, f1: 0.5, topKAccuracy: 0.9 }), "loss 1.0000  top-k accuracy 90.00 %  F1 50.00 %  AUC 0.7500");
     assert.equal(
       totalsLine({ parameters: 1000, trainable: 25, frozen: 975, blocked: 0, buffers: 8 }),
       "1,000 parameters: 25 trainable (2.5 %), 975 frozen, 0 blocked; 8 in buffers",

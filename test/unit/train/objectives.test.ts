@@ -83,6 +83,45 @@ describe("objectives of a run", () => {
     assert.match(message, /binaryCrossEntropy compares data\.label.*got 1 label column/);
   });
 
+  for (const softmax of [false, true]) {
+    it(`report the metrics of held-out rows that are asked for${softmax ? ", of probabilities" : ""}`, async () => {
+      await workspace.writeGraph(classifier({ softmax }));
+      await workspace.writeTable(blobs(90, 4, 3));
+      const metrics = ["precision", "recall", "f1", "auc", { topKAccuracy: 2 }];
+      const data = { split: { validation: 0.2, test: 0.2 } };
+      const { events, result } = await workspace.train({ data, metrics, optimizer: { type: "adam", learningRate: 0.05 }, epochs: 30 });
+      const names = ["auc", "f1", "loss", "precision", "recall", "topKAccuracy"];
+      const [first] = epochs(events);
+      assert.deepEqual(Object.keys(first.train), ["loss"]);
+      assert.deepEqual(Object.keys(first.validation ?? {}).sort(), names);
+      const test = result.metrics.test;
+      assert.deepEqual(Object.keys(test ?? {}).sort(), names);
+      assert.equal(result.confusionMatrix, undefined);
+      for (const key of ["precision", "recall", "f1", "auc", "topKAccuracy"] as const) assert.ok((test?.[key] ?? 0) > 0.85, `${key} ${test?.[key]}`);
+    });
+  }
+
+  it("report the metrics of labels and of numbers, and go on from a checkpoint that holds them", async () => {
+    const data = { label: ["a", "b"], split: { validation: 0.25 } };
+    await workspace.writeGraph(linear(2));
+    await workspace.writeFile(
+      "data.csv",
+      pairs(([p, q, r]) => [Number(p > q), Number(r > 0)]),
+    );
+    const recipe = { data, optimizer: { type: "adam", learningRate: 0.1 }, loss: { type: "binaryCrossEntropy" }, metrics: ["auc", "f1"], epochs: 12 };
+    const stopped = await workspace.train(recipe, { stop: (events) => epochs(events).length === 6 });
+    const { result } = await workspace.train(recipe, { resume: stopped.result.run });
+    assert.ok((result.metrics.validation?.auc ?? 0) > 0.85);
+    assert.ok((result.metrics.validation?.f1 ?? 0) > 0.6);
+    await workspace.writeFile(
+      "data.csv",
+      pairs(([p, q, r]) => [p + q, r - 1]),
+    );
+    const numbers = await workspace.train({ ...recipe, loss: { type: "huber" }, metrics: ["rSquared"], epochs: 60 });
+    assert.deepEqual(Object.keys(numbers.result.metrics.validation ?? {}).sort(), ["loss", "rSquared"]);
+    assert.ok((numbers.result.metrics.validation?.rSquared ?? 0) > 0.9);
+  });
+
   for (const type of ["meanAbsoluteError", "huber"]) {
     it(`learn numbers under ${type}`, async () => {
       await workspace.writeGraph(linear(2));

@@ -172,6 +172,10 @@ describe("problems of a recipe", () => {
     assert.deepEqual(keysOf({ ...minimal, schedule: { warmup: 1.5 } }), ["schedule.warmup"]);
     assert.deepEqual(keysOf({ ...minimal, schedule: { type: "step", every: 0 } }), ["schedule.every"]);
     assert.deepEqual(keysOf({ ...minimal, metrics: ["meanAbsoluteError"] }), ["metrics[0]"]);
+    assert.deepEqual(keysOf({ ...minimal, metrics: ["auc", "rSquared", "auc"] }), ["metrics[1]", "metrics[2]"]);
+    assert.deepEqual(keysOf({ ...minimal, loss: { type: "binaryCrossEntropy" }, metrics: ["f1", { topKAccuracy: 2 }] }), ["metrics[1]"]);
+    assert.equal(problems({ ...minimal, metrics: ["recal"] })[0].hint, 'Did you mean "recall"?');
+    assert.deepEqual(keysOf({ ...minimal, metrics: [{ topKAccuracy: 0 }] }), ["metrics[0].topKAccuracy"]);
     assert.deepEqual(keysOf({ ...minimal, data: { ...minimal.data, label: ["a", "b"] } }), ["data.label"]);
     assert.deepEqual(keysOf({ ...minimal, loss: { type: "crossEntropy", delta: 2 } }), ["loss.delta"]);
     assert.deepEqual(keysOf({ ...minimal, loss: { type: "huber", labelSmoothing: 0.1, classWeights: "balanced" } }), [
