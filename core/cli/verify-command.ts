@@ -13,6 +13,7 @@ export async function verifyCommand(before: string, after: string, frozen: reado
   const report = await withWorker("inspect", (worker) => worker.verify(request));
   terminal.record(report);
   const { colors } = terminal;
+  const note = report.baseModel?.same === false ? errors.otherBaseModel(before, report.baseModel) : undefined;
   const group = (title: string, names: readonly string[]): void => {
     if (names.length === 0) return;
     terminal.line(`${colors.bold(title)} (${names.length})`);
@@ -24,10 +25,11 @@ export async function verifyCommand(before: string, after: string, frozen: reado
   group("Removed", report.removed);
   terminal.line(`${plural(report.same.length, "tensor")} the same, bit for bit`);
   if (report.violations.length > 0) {
-    const failure = errors.verifyFailed(report.violations, report.checked);
+    const failure = errors.verifyFailed(report.violations, report.checked, note);
     if (!terminal.json) terminal.fail(failure);
     return errors.exitCodeOf(failure);
   }
+  if (note !== undefined) terminal.line(`${colors.yellow("warning")}: ${note}`);
   terminal.line(colors.green(`Verified: all ${plural(report.checked, "tensor")} that had to stay the same did`));
   return 0;
 }

@@ -53,11 +53,15 @@ export const weightsDiverged = (name: string, step: number, epoch: number) =>
 
 // ── proof and verification ────────────────────────────────────────────────────────────────────────────────────────────
 
-export const verifyFailed = (violations: readonly string[], checked: number) =>
-  make("check/verify", `${violations.length} of ${checked} tensors that had to stay the same did not: ${firstOf(violations)}`, {
-    violations,
-    checked,
-  });
+/** What is told of a file that is compared in place of the one that the run started from. */
+export const otherBaseModel = (before: string, { expected, got }: { readonly expected: string; readonly got: string }): string =>
+  `"${before}" is not the file that the run started from: its SHA-256 is ${got}, the recorded one ${expected}`;
+
+/** `note` says what else is wrong: it comes first. */
+export const verifyFailed = (violations: readonly string[], checked: number, note?: string) => {
+  const problem = `${violations.length} of ${checked} tensors that had to stay the same did not: ${firstOf(violations)}`;
+  return make("check/verify", note === undefined ? problem : `${note}; ${problem}`, { violations, checked });
+};
 
 export const nothingToVerify = (after: string) =>
   make(

@@ -1,5 +1,7 @@
 // Comparing two model files: which tensors are the same, which changed, and whether one changed that must not have.
 
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { collectParameters } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
 import { subgraphs, tensorAttribute } from "../graph/attributes.js";
@@ -21,6 +23,15 @@ export interface VerifyReport {
   readonly violations: readonly string[];
   /** How many had to stay the same, without those that the recorded cut removed. */
   readonly checked: number;
+  /** Whether the earlier file is the one that the later model's run started from; absent where the later model does not say. */
+  readonly baseModel?: BaseModelCheck;
+}
+
+/** SHA-256 (hex) of the file that the run started from, and of the one that was given in its place. */
+export interface BaseModelCheck {
+  readonly expected: string;
+  readonly got: string;
+  readonly same: boolean;
 }
 
 export interface VerifyOptions {
@@ -31,7 +42,17 @@ export interface VerifyOptions {
 /** Reads and compares two files. @throws as `readModel` and `verifyModels` */
 export async function verifyFiles(before: string, after: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   const [earlier, later] = [await readModel(before), await readModel(after)];
-  return verifyModels(earlier, later, { ...options, afterName: after });
+  const report = verifyModels(earlier, later, { ...options, afterName: after });
+  const { baseModel: expected } = readTrainingMetadata(later.metadata);
+  if (expected === undefined) return report;
+  const got = await hashFile(before);
+  return { ...report, baseModel: { expected, got, same: got === expected } };
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return hash.digest("hex");
 }
 
 /**

@@ -282,6 +282,11 @@ describe("frostline verify", () => {
     assert.deepEqual([report.same.length, report.added, report.removed, report.violations], [4, [], [], []]);
     const text = await frostline(["verify", "model.onnx", "out.onnx"], { cwd: space.folder });
     assert.match(text.stdout, /Verified: all 4 tensors that had to stay the same did/);
+    assert.doesNotMatch(text.stdout, /warning/);
+    assert.equal(report.baseModel?.same, true);
+    const other = await frostline(["verify", "out.onnx", "out.onnx"], { cwd: space.folder });
+    assert.equal(other.status, 0);
+    assert.match(other.stdout, /warning: "out\.onnx" is not the file that the run started from: its SHA-256 is [0-9a-f]{64}, the recorded one/);
 
     const bytes = await readFile(space.path("out.onnx"));
     const frozen = (await space.tensors("model.onnx")).get("fc1.weight")?.data as Uint8Array;

@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { otherBaseModel, verifyFailed } from "../../../core/errors.js";
 import { attribute } from "../../../core/graph/attributes.js";
 import { tensorOf } from "../../../core/graph/tensor.js";
 import type { Graph, Model, Tensor } from "../../../core/graph/types.js";
 import { metadataKeys, readTrainingMetadata, withTrainingMetadata, type TrainingMetadata } from "../../../core/train/metadata.js";
-import { verifyModels, type VerifyReport } from "../../../core/train/verify.js";
+import { writeModel } from "../../../core/onnx/file.js";
+import { verifyFiles, verifyModels, type VerifyReport } from "../../../core/train/verify.js";
 import { graphOf, info, modelOf, node, thrown } from "../../support/graphs.js";
 
-const before = graphOf({
+const weights = graphOf({
   inputs: [info("x", ["N", 2])],
   outputs: [info("y", ["N", 1])],
   nodes: [
@@ -24,13 +30,13 @@ const before = graphOf({
 });
 
 function changed(tensors: Readonly<Record<string, Tensor | undefined>>, training?: TrainingMetadata): Model {
-  const initializers = new Map(Object.entries({ ...Object.fromEntries(before.initializers), ...tensors }).filter((e): e is [string, Tensor] => e[1] !== undefined)); // prettier-ignore
-  const graph: Graph = { ...before, initializers };
+  const initializers = new Map(Object.entries({ ...Object.fromEntries(weights.initializers), ...tensors }).filter((e): e is [string, Tensor] => e[1] !== undefined)); // prettier-ignore
+  const graph: Graph = { ...weights, initializers };
   return { ...modelOf(graph), metadata: training === undefined ? new Map() : withTrainingMetadata(new Map(), training) };
 }
 
 const moved = tensorOf("float32", [1, 2, 3, 5], [2, 2]);
-const verify = (after: Model, frozen?: readonly string[]): VerifyReport => verifyModels(modelOf(before), after, { frozen });
+const verify = (after: Model, frozen?: readonly string[]): VerifyReport => verifyModels(modelOf(weights), after, { frozen });
 
 describe("verifying a model against its base", () => {
   it("accepts changes of what was trained only", () => {
@@ -40,8 +46,8 @@ describe("verifying a model against its base", () => {
 
   it("finds a change of what was not trained, by a single bit, in initializers and Constant nodes", () => {
     assert.deepEqual(verify(changed({ w: moved }, { trained: ["b"] })).violations, ["w"]);
-    const constant = { ...before.nodes[0], attributes: new Map([["value", attribute(tensorOf("float32", [1, 2.0000002], [2]))]]) };
-    const after = { ...changed({}, { trained: [] }), graph: { ...before, nodes: [constant, ...before.nodes.slice(1)] } };
+    const constant = { ...weights.nodes[0], attributes: new Map([["value", attribute(tensorOf("float32", [1, 2.0000002], [2]))]]) };
+    const after = { ...changed({}, { trained: [] }), graph: { ...weights, nodes: [constant, ...weights.nodes.slice(1)] } };
     assert.deepEqual(verify(after).violations, ["c"]);
   });
 
@@ -84,6 +90,35 @@ describe("verifying a model against its base", () => {
     };
     const after = { ...modelOf(holder(2)), metadata: withTrainingMetadata(new Map(), { trained: [] }) };
     assert.deepEqual(verifyModels(modelOf(holder(1)), after).violations, ["choice/then_branch/k", "choice/else_branch/k"]);
+  });
+});
+
+describe("verifying files", () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "frostline-verify-"));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it("says whether the earlier file is the one that the run started from", async () => {
+    const [base, other, after] = ["base.onnx", "other.onnx", "after.onnx"].map((name) => join(folder, name));
+    await writeModel(modelOf(weights), base);
+    await writeModel({ ...modelOf(weights), metadata: new Map([["author", "me"]]) }, other);
+    const hashOf = async (path: string): Promise<string> => createHash("sha256").update(await readFile(path)).digest("hex"); // prettier-ignore
+    const expected = await hashOf(base);
+    await writeModel(changed({ w: moved }, { trained: ["w"], baseModel: expected }), after);
+    assert.deepEqual((await verifyFiles(base, after)).baseModel, { expected, got: expected, same: true });
+    assert.deepEqual((await verifyFiles(other, after)).baseModel, { expected, got: await hashOf(other), same: false });
+    assert.equal((await verifyFiles(base, base, { frozen: ["*"] })).baseModel, undefined);
+  });
+
+  it("puts another base first among what is wrong", () => {
+    const note = otherBaseModel("b.onnx", { expected: "12", got: "34" });
+    assert.equal(
+      verifyFailed(["w"], 3, note).message,
+      '"b.onnx" is not the file that the run started from: its SHA-256 is 34, the recorded one 12; 1 of 3 tensors that had to stay the same did not: w',
+    );
+    assert.equal(verifyFailed(["w"], 3).message, "1 of 3 tensors that had to stay the same did not: w");
   });
 });
 
