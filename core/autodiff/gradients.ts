@@ -162,9 +162,9 @@ class Driver {
   }
 
   #value(name: string): Value {
-    const { type, ints } = this.#facts(name);
+    const { type, ints, floats } = this.#facts(name);
     if (type === undefined) throw errors.unknownRank({ opType: "value", name, outputs: [name] }, name);
-    return { name, type, ...(ints === undefined ? {} : { ints }) };
+    return { name, type, ...(ints === undefined ? {} : { ints }), ...(floats === undefined ? {} : { floats }) };
   }
 
   #arrive(name: string, gradient: Value): void {

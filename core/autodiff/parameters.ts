@@ -3,6 +3,7 @@
 
 import { subgraphs, tensorAttribute } from "../graph/attributes.js";
 import { isFloat, isQuantised, size } from "../graph/tensor.js";
+import { readsOf } from "../graph/traverse.js";
 import type { Graph, Node, Tensor } from "../graph/types.js";
 import { definitionOf, isConstantNode } from "../ops/index.js";
 import type { Slot } from "../ops/define.js";
@@ -55,6 +56,7 @@ function collect(
 ): void {
   const sources = new Map(outer);
   const nested = holder !== undefined;
+  const settings = settingsOf(graph);
   for (const [name, tensor] of graph.initializers) sources.set(name, { name, tensor, nested });
   graph.nodes.forEach((node, position) => {
     const index = holder?.index ?? position;
@@ -66,12 +68,20 @@ function collect(
     for (const [input, name] of node.inputs.entries()) {
       const source = sources.get(name);
       const slot = source === undefined ? undefined : definition?.slot(input);
-      if (source === undefined || slot === undefined || !isParameter(source.tensor, slot)) continue;
+      if (source === undefined || slot === undefined || !isParameter(source.tensor, slot) || node.outputs.every((o) => settings.has(o))) continue;
       const use: ParameterUse = { node: holder?.node ?? node, index, input };
       add(found, source, slot, node, position, use, holder);
     }
     for (const { graph: inner } of subgraphs(node)) collect(inner, sources, holder ?? { node, index }, found);
   });
+}
+
+/** Values that are read as settings only: bounds, ratios, scales of an image. What they are computed from is no parameter either. */
+function settingsOf(graph: Graph): ReadonlySet<string> {
+  const reads = graph.nodes.flatMap((node) => node.inputs.map((name, i) => [name, definitionOf(node)?.settings.includes(i) === true] as const));
+  const others = new Set([...reads.filter(([, isSetting]) => !isSetting).map(([name]) => name), ...graph.outputs.map((o) => o.name)]);
+  for (const node of graph.nodes) for (const name of readsOf(node)) if (!node.inputs.includes(name)) others.add(name);
+  return new Set(reads.filter(([name, isSetting]) => isSetting && !others.has(name)).map(([name]) => name));
 }
 
 function isParameter({ dtype, shape }: Tensor, slot: Slot): boolean {

@@ -14,6 +14,8 @@ export interface Value {
   readonly type: TensorType;
   /** Elements, where it is a small integer tensor whose elements are known. */
   readonly ints?: readonly Dim[];
+  /** Elements, where it is a small floating vector that the model holds. */
+  readonly floats?: readonly number[];
 }
 
 export type InferNode = (node: Node, inputs: readonly (Value | undefined)[]) => readonly Omit<Value, "name">[];

@@ -138,6 +138,8 @@ export interface OpDefinition {
   /** Float inputs that are settings: bounds, ratios, sizes. No gradient flows to them, and their tensors are no parameters. */
   readonly settings: readonly number[];
   readonly fold?: FoldRule;
+  /** Elements of the output where it is a floating vector made of known ones (scales for an image). */
+  readonly foldFloats?: (site: Site) => readonly number[] | undefined;
   readonly slot: (input: number) => Slot | undefined;
   /** Absent: it cannot be told whether samples stay apart. */
   readonly batch?: BatchRule;

@@ -28,6 +28,7 @@ import { shape } from "./shape.js";
 import { signals, texts } from "./signal-and-text.js";
 import { slicing } from "./slice.js";
 import { softmaxes } from "./softmax.js";
+import { resizing } from "./resize.js";
 import { vision } from "./vision.js";
 
 /** The opset that rules speak and that trainable parts of a model are upgraded to. */
@@ -57,6 +58,7 @@ const families: readonly (readonly OpDefinition[])[] = [
   selections,
   attentions,
   recurrences,
+  resizing,
   vision,
   signals,
   texts,

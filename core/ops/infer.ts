@@ -50,9 +50,11 @@ export function inferOutputs(node: Node, inputs: readonly Facts[]): readonly Fac
     site,
   );
   const folded = definition.fold?.(site);
+  const floats = definition.foldFloats?.(site);
   return node.outputs.map((_, i) => {
     const ints: readonly Dim[] | undefined = folded?.[i];
-    return ints === undefined || ints.length > longestFollowed ? { type: types[i] } : { type: types[i], ints };
+    const followed = ints !== undefined && ints.length <= longestFollowed;
+    return { type: types[i], ...(followed ? { ints } : {}), ...(floats === undefined || floats.length > longestFollowed ? {} : { floats }) };
   });
 }
 

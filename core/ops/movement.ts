@@ -89,6 +89,10 @@ const concat = defineOp({
     const parts = inputs.map((f) => (f.type?.shape?.length === 1 ? f.ints : undefined));
     return [parts.includes(undefined) ? undefined : (parts as (readonly Dim[])[]).flat()];
   },
+  foldFloats: ({ inputs }) => {
+    const parts = inputs.map((f) => (f.type?.shape?.length === 1 ? f.floats : undefined));
+    return parts.includes(undefined) ? undefined : (parts as (readonly number[])[]).flat();
+  },
   grad: ({ b, node, inputs, dOutputs }) => {
     const axis = resolveAxis(node, intAttribute(node, "axis", 1), b.rank(inputs[0]));
     const sizes = inputs.map((x) => x.type.shape?.[axis]);

@@ -1,86 +1,18 @@
-// Operators on images that have no gradient here: resizing, sampling at given positions, regions and boxes.
+// Operators on images that have no gradient here: sampling at given positions, regions and boxes. Other sizes live in `resize.ts`.
 
 import { attribute, intAttribute, intsAttribute, stringAttribute } from "../graph/attributes.js";
-import { expression, multiply, unknownDim } from "../graph/dims.js";
-import { tensorOf } from "../graph/tensor.js";
-import type { Attribute, Dim, Node, Shape, TensorType } from "../graph/types.js";
+import { unknownDim } from "../graph/dims.js";
+import type { Node, TensorType } from "../graph/types.js";
 import { resolveAxis } from "./axes.js";
 import { convolvedShape } from "./conv.js";
-import { parameter, slots, type BatchRule, type Facts, type InferRule, type Site, type Upgrade, type UpgradeContext } from "./define.js";
+import { parameter, slots, type BatchRule, type InferRule, type Site } from "./define.js";
 import { batchFirst, batchOfFirstInput, family, onnxPage } from "./frozen-only.js";
+import { batchResize } from "./resize.js";
 import { tensorType } from "./rules.js";
 import { windowAttributes } from "./windows.js";
 
 const image = family({ grad: { unsupported: "sampling between positions is not differentiated" }, page: onnxPage });
 const detection = family({ grad: "zero", page: onnxPage });
-
-// ── Resize ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-function scaleDim(d: Dim, factor: number): Dim {
-  if (factor === 1) return d;
-  if (typeof d === "number") return Math.floor(d * factor);
-  return Number.isInteger(factor) ? multiply(d, factor) : expression(`floor(${d}×${factor})`);
-}
-
-/** The shape that scales or sizes ask for; an axis about which neither is known gets an unknown size. */
-function resizedShape(node: Node, x: Shape, scales: Facts | undefined, sizes: Facts | undefined): Shape {
-  const axes = intsAttribute(node, "axes")?.map((axis) => resolveAxis(node, axis, x.length)) ?? x.map((_, axis) => axis);
-  // Keeping the aspect ratio changes the sizes that were asked for.
-  const exact = stringAttribute(node, "keep_aspect_ratio_policy", "stretch") === "stretch";
-  return x.map((d, axis) => {
-    const at = axes.indexOf(axis);
-    if (at < 0) return d;
-    if (sizes?.type !== undefined) return exact ? (sizes.ints?.[at] ?? unknownDim()) : unknownDim();
-    const factor = scales?.floats?.[at];
-    return factor === undefined ? unknownDim() : scaleDim(d, factor);
-  });
-}
-
-const inferResize: InferRule = ([x], { node, inputs }) => {
-  if (x?.shape === undefined) return [x];
-  const [scales, sizes] = node.opType === "Upsample" ? [inputs[1], undefined] : [inputs[2], inputs[3]];
-  return [tensorType(x.dtype, resizedShape(node, x.shape, scales, sizes))];
-};
-
-/** Samples stay apart as long as the axis of the batch keeps its size. */
-const batchResize: BatchRule = (axes, { inputs, outputs }) => {
-  const [x] = axes;
-  if (x === undefined || axes.slice(1).some((axis) => axis !== undefined)) return "its sizes depend on the samples";
-  const [before, after] = [inputs[0].type?.shape?.[x.axis], outputs[0]?.type?.shape?.[x.axis]];
-  if (before === undefined || after === undefined) return "the shape of its operand is not known";
-  return before === after ? [x] : "bakes the batch size in, or resizes along the axis of the batch";
-};
-
-const resizeAttributes = {
-  antialias: "int",
-  axes: "ints",
-  coordinate_transformation_mode: "string",
-  cubic_coeff_a: "float",
-  exclude_outside: "int",
-  extrapolation_value: "float",
-  keep_aspect_ratio_policy: "string",
-  mode: "string",
-  nearest_mode: "string",
-} as const;
-
-/** Opset 10 knew one way to place samples, which has a name since 11. */
-const placeSamples: Upgrade = {
-  to: 11,
-  rewrite: (node) => {
-    const placed: readonly (readonly [string, Attribute])[] = [
-      ["coordinate_transformation_mode", attribute("asymmetric")],
-      ["nearest_mode", attribute("floor")],
-    ];
-    return [{ ...node, inputs: [node.inputs[0], "", node.inputs[1]], attributes: new Map([...node.attributes, ...placed]) }];
-  },
-};
-
-const scalesBecomeInput = (node: Node, { constant }: UpgradeContext): readonly Node[] => {
-  const scales = node.attributes.get("scales");
-  if (scales?.type !== "floats") return [node];
-  const attributes = new Map([...node.attributes].filter(([name]) => name !== "scales"));
-  return [{ ...node, inputs: [node.inputs[0], constant(tensorOf("float32", scales.value))], attributes }];
-};
 
 // ── regions and grids ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -120,23 +52,6 @@ function inferCenterCropPad([x]: readonly (TensorType | undefined)[], { node, in
 } // prettier-ignore
 
 export const vision = [
-  image("Resize", "Another size, by interpolation.", {
-    attributes: resizeAttributes,
-    settings: [1, 2, 3],
-    infer: inferResize,
-    batch: batchResize,
-    upgrades: [placeSamples],
-  }),
-  image("Upsample", "A larger size; Resize since opset 10.", {
-    attributes: { mode: "string", scales: "floats" },
-    settings: [1],
-    infer: inferResize,
-    batch: batchResize,
-    upgrades: [
-      { to: 9, rewrite: scalesBecomeInput },
-      { to: 10, rewrite: (node) => [{ ...node, opType: "Resize" }] },
-    ],
-  }),
   image("GridSample", "Elements at the positions that a grid names.", {
     attributes: { align_corners: "int", mode: "string", padding_mode: "string" },
     infer: inferGridSample,

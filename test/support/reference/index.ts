@@ -6,8 +6,9 @@ import { elementwise } from "./elementwise.js";
 import type { Kernel } from "./kernel.js";
 import { normalization } from "./normalization.js";
 import { pooling } from "./pooling.js";
+import { resizing } from "./resize.js";
 
-const kernels: ReadonlyMap<string, Kernel> = new Map(Object.entries({ ...elementwise, ...convolution, ...normalization, ...pooling }));
+const kernels: ReadonlyMap<string, Kernel> = new Map(Object.entries({ ...elementwise, ...convolution, ...normalization, ...pooling, ...resizing }));
 
 /** The plain-loop kernel of a node's operator; undefined where the runtime does it. */
 export function referenceKernel(node: Node): Kernel | undefined {

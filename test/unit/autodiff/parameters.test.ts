@@ -137,6 +137,16 @@ describe("parameters", () => {
     );
   });
 
+  it("are not what settings are made of", () => {
+    const graph = graphOf({
+      inputs: [info("x", ["N", 2, 4, 4])],
+      outputs: ["y"],
+      tensors: { same: tensorOf("float32", [1, 1]), twice: tensorOf("float32", [2, 2]) },
+      nodes: [node("Concat", ["same", "twice"], ["scales"], { axis: 0 }, "/Concat"), node("Resize", ["x", "", "scales"], ["y"], {}, "/Resize")],
+    });
+    assert.deepEqual(paths(graph), []);
+  });
+
   it("are found in subgraphs, which may also use those around them", () => {
     const branch = graphOf({ inputs: [], outputs: ["r"], tensors: { inner: ramp(3, 3) }, nodes: [
       node("MatMul", ["a", "inner"], ["q"], {}, "/branch/MatMul"),
