@@ -5,54 +5,74 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readSync, rmSync, truncateSync, writeSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import * as errors from "../errors.js";
+import { elementCount } from "../graph/dims.js";
+import { byteSize } from "../graph/tensor.js";
+import { dtypes } from "../graph/types.js";
+import type { FeatureValue } from "./features.js";
 import { replaceFile } from "../atomic-file.js";
 
 /** Default limit of all cached features beside one recipe, in bytes. */
 export const defaultCacheLimit = 8e9;
 
 const descriptionSchema = z.object({
-  recordBytes: z.number(),
+  /** What a record holds, in order. */
+  values: z.array(z.object({ name: z.string(), dtype: z.enum(dtypes), shape: z.array(z.number()) })),
   /** SHA-256 of each chunk of records that has been written, in order. */
   chunks: z.array(z.object({ records: z.number(), sha256: z.string() })),
 });
 
 type Description = z.infer<typeof descriptionSchema>;
 
+export interface CacheOptions {
+  /** What each record holds. */
+  readonly values: readonly FeatureValue[];
+  /** Number of records that there will be. */
+  readonly count: number;
+  /** Bytes of all cached features in the folder. */
+  readonly limit: number;
+}
+
 /** The records of one key on disk. Appended in order, readable at any place. */
 export class CachedFeatures {
   readonly #file: number;
   readonly #path: string;
   readonly #descriptionPath: string;
+  readonly #values: Description["values"];
   readonly #recordBytes: number;
   readonly #chunks: Description["chunks"];
 
-  private constructor(file: number, path: string, descriptionPath: string, description: Description) {
+  private constructor(file: number, path: string, descriptionPath: string, { values, chunks }: Description) {
     this.#file = file;
     this.#path = path;
     this.#descriptionPath = descriptionPath;
-    this.#recordBytes = description.recordBytes;
-    this.#chunks = description.chunks;
+    this.#values = values;
+    this.#recordBytes = recordBytesOf(values);
+    this.#chunks = chunks;
   }
 
   /**
-   * Opens or creates the records of `key` below `folder`, after making room for `totalBytes`. Records whose checksum does not hold are
-   * dropped. Answers undefined where `totalBytes` exceeds the limit.
+   * Opens or creates the records of `key` below `folder`, after making room for `count` of them. Records whose checksum does not hold are
+   * dropped. Answers undefined where all together exceed `limit` bytes.
    */
-  static async open(folder: string, key: string, recordBytes: number, totalBytes: number, limit: number): Promise<CachedFeatures | undefined> {
+  static async open(folder: string, key: string, { values, count, limit }: CacheOptions): Promise<CachedFeatures | undefined> {
+    const totalBytes = count * recordBytesOf(values);
     if (totalBytes > limit) return undefined;
     await mkdir(folder, { recursive: true });
     await makeRoom(folder, key, limit - totalBytes);
     const path = join(folder, `${key}.features`);
     const descriptionPath = join(folder, `${key}.json`);
-    const description = (await readDescription(descriptionPath, recordBytes)) ?? { recordBytes, chunks: [] };
+    const found = await readDescription(descriptionPath);
+    const own = values.map(({ name, dtype, shape }) => ({ name, dtype, shape: [...shape] }));
+    const description = found !== undefined && isDeepStrictEqual(found.values, own) ? found : { values: own, chunks: [] };
     const file = openSync(path, constants.O_RDWR | constants.O_CREAT);
     const kept = verifiedChunks(file, description);
-    truncateSync(path, countRecords(kept) * recordBytes);
+    truncateSync(path, countRecords(kept) * recordBytesOf(values));
     const now = new Date();
     await utimes(path, now, now);
-    return new CachedFeatures(file, path, descriptionPath, { recordBytes, chunks: kept });
+    return new CachedFeatures(file, path, descriptionPath, { values: own, chunks: kept });
   }
 
   /** Number of records that are there, always the first ones. */
@@ -68,7 +88,7 @@ export class CachedFeatures {
 
   /** Makes what was appended count for later runs. */
   async commit(): Promise<void> {
-    await replaceFile(this.#descriptionPath, JSON.stringify({ recordBytes: this.#recordBytes, chunks: this.#chunks } satisfies Description));
+    await replaceFile(this.#descriptionPath, JSON.stringify({ values: this.#values, chunks: this.#chunks } satisfies Description));
   }
 
   /** Reads `into.byteLength` bytes from record `index` on. @throws the file system's error, or that of a file cut short meanwhile */
@@ -87,17 +107,26 @@ export class CachedFeatures {
   }
 }
 
-async function readDescription(path: string, recordBytes: number): Promise<Description | undefined> {
+/** What the records of `key` hold, where some were kept. */
+export async function cachedValues(folder: string, key: string): Promise<readonly FeatureValue[] | undefined> {
+  return (await readDescription(join(folder, `${key}.json`)))?.values;
+}
+
+function recordBytesOf(values: readonly FeatureValue[]): number {
+  return values.reduce((sum, { dtype, shape }) => sum + byteSize(dtype, elementCount(shape)), 0);
+}
+
+async function readDescription(path: string): Promise<Description | undefined> {
   try {
-    const parsed = descriptionSchema.safeParse(JSON.parse(await readFile(path, "utf8")));
-    return parsed.success && parsed.data.recordBytes === recordBytes ? parsed.data : undefined;
+    return descriptionSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
   } catch {
     return undefined;
   }
 }
 
 /** The leading chunks whose bytes are all there and unharmed. */
-function verifiedChunks(file: number, { recordBytes, chunks }: Description): Description["chunks"] {
+function verifiedChunks(file: number, { values, chunks }: Description): Description["chunks"] {
+  const recordBytes = recordBytesOf(values);
   const kept: Description["chunks"] = [];
   let offset = 0;
   for (const chunk of chunks) {

@@ -3,7 +3,7 @@
 import { arch, cpus, totalmem } from "node:os";
 import * as errors from "../errors.js";
 import { elementCount, isStatic } from "../graph/dims.js";
-import { byteSize, tensorOf } from "../graph/tensor.js";
+import { bytesOf, tensorOf } from "../graph/tensor.js";
 import type { Graph, TensorType } from "../graph/types.js";
 import { encodeGraph } from "../onnx/encode.js";
 import { inferGraph } from "../ops/infer.js";
@@ -13,7 +13,7 @@ import { inFloat32 } from "../passes/float32.js";
 import type { Executor, HostTensor, Program } from "../runtime/executor.js";
 import { hostTensorOf, asFloat32 } from "../runtime/host-tensor.js";
 import type { TrainHooks } from "./events.js";
-import { CachedFeatures, cacheKey, defaultCacheLimit } from "./feature-cache.js";
+import { CachedFeatures, cachedValues, cacheKey, defaultCacheLimit } from "./feature-cache.js";
 import { FeatureStore, type FeatureMaker, type FeatureValue } from "./features.js";
 import type { Job } from "./job.js";
 import type { PhaseGraph } from "./phase-graph.js";
@@ -84,8 +84,14 @@ export async function openFeatures(
 ): Promise<FeatureStore> {
   const prefix = frozen === undefined ? undefined : new Prefix(frozen, job, phase, context);
   const batchSize = prefix?.batchSize ?? freeBatch;
+  const { cacheFolder } = context;
+  const place =
+    prefix === undefined || cacheFolder === undefined
+      ? undefined
+      : { folder: cacheFolder, key: keyOf(job, prefix.graph, boundary, context.executor) };
+  const values = await featureValues(job, boundary, prefix, place);
   const maker: FeatureMaker = {
-    values: await featureValues(job, boundary, prefix),
+    values,
     batchSize,
     executions: () => prefix?.executions ?? 0,
     make: async (indices) => {
@@ -96,7 +102,7 @@ export async function openFeatures(
     release: async () => prefix?.release(),
   };
   const warn = (cause: unknown): void => {
-    const { code, message, hint } = errors.cacheUnusable(context.cacheFolder ?? "", cause);
+    const { code, message, hint } = errors.cacheUnusable(cacheFolder ?? "", cause);
     context.hooks.emit({ event: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
   };
   const noCache = (cause: unknown): undefined => {
@@ -105,7 +111,7 @@ export async function openFeatures(
   };
   return new FeatureStore(maker, {
     samples: job.source.count,
-    cache: prefix === undefined ? undefined : await openCache(job, prefix.graph, maker, context).catch(noCache),
+    cache: place === undefined ? undefined : await openCache(job, values, place).catch(noCache),
     memoryLimit: Math.min(2e9, totalmem() / 4),
     onProgress: (progress) => {
       if (prefix !== undefined) context.hooks.emit({ event: "cache", phase, samples: job.source.count, ...progress });
@@ -115,28 +121,41 @@ export async function openFeatures(
   });
 }
 
-async function openCache(
-  job: Job,
-  prefix: Graph,
-  { values }: FeatureMaker,
-  { executor, cacheFolder }: FeatureContext,
-): Promise<CachedFeatures | undefined> {
-  if (cacheFolder === undefined) return undefined;
-  const recordBytes = values.reduce((sum, { dtype, shape }) => sum + byteSize(dtype, elementCount(shape)), 0);
-  const key = cacheKey([
-    encodeGraph(prefix),
-    JSON.stringify(values),
+/** Where features are kept. */
+interface CachePlace {
+  readonly folder: string;
+  readonly key: string;
+}
+
+function keyOf(job: Job, prefix: Graph, boundary: readonly string[], executor: Executor): string {
+  // Tensors apart: one message could not hold those of a large model.
+  const tensors = [...prefix.initializers].flatMap(([name, tensor]) => [`${name} ${tensor.dtype} ${tensor.shape.join()}`, bytesOf(tensor)]);
+  return cacheKey([
+    encodeGraph({ ...prefix, initializers: new Map() }),
+    ...tensors,
+    JSON.stringify(boundary),
     job.source.contentHash,
     job.transform.description,
     executor.description,
     String(executor.threads),
     `${arch()} ${cpus()[0]?.model ?? ""}`,
   ]);
-  return CachedFeatures.open(cacheFolder, key, recordBytes, job.source.count * recordBytes, job.recipe.cache?.bytes ?? defaultCacheLimit);
 }
 
-/** Type and shape of one sample at each value of the frost line; found by running one sample where the shape rules do not tell. */
-async function featureValues(job: Job, boundary: readonly string[], prefix: Prefix | undefined): Promise<readonly FeatureValue[]> {
+function openCache(job: Job, values: readonly FeatureValue[], { folder, key }: CachePlace): Promise<CachedFeatures | undefined> {
+  return CachedFeatures.open(folder, key, { values, count: job.source.count, limit: job.recipe.cache?.bytes ?? defaultCacheLimit });
+}
+
+/**
+ * Type and shape of one sample at each value of the frost line. Where the shape rules do not tell: as an earlier run found them, or found by
+ * running one sample.
+ */
+async function featureValues(
+  job: Job,
+  boundary: readonly string[],
+  prefix: Prefix | undefined,
+  place: CachePlace | undefined,
+): Promise<readonly FeatureValue[]> {
   const outputs = new Map(prefix?.graph.outputs.map(({ name, type }) => [name, type as TensorType | undefined]));
   const known = boundary.map((name) => {
     if (name === job.input.name) return { name, dtype: job.input.type.dtype, shape: [1, ...job.input.sampleShape] };
@@ -145,6 +164,8 @@ async function featureValues(job: Job, boundary: readonly string[], prefix: Pref
     return type !== undefined && isStatic(rest) ? { name, dtype: type.dtype, shape: [1, ...rest] } : undefined;
   });
   if (known.every((value) => value !== undefined)) return known;
+  const kept = place === undefined ? undefined : await cachedValues(place.folder, place.key);
+  if (kept !== undefined) return kept;
   const made = await prefix?.run(await readSamples(job, [0], prefix.batchSize));
   return boundary.map((name, i) => {
     const tensor = made?.[name];
