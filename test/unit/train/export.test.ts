@@ -6,11 +6,12 @@ import { readFile, readdir, writeFile } from "node:fs/promises";
 import * as ort from "onnxruntime-node";
 import { castTensor } from "../../../core/graph/tensor.js";
 import type { Graph, Tensor } from "../../../core/graph/types.js";
-import { readModel } from "../../../core/onnx/file.js";
+import { readModel, writeModel } from "../../../core/onnx/file.js";
+import type { TrainEvent } from "../../../core/train/events.js";
 import { readTrainingMetadata } from "../../../core/train/metadata.js";
 import { verifyModels } from "../../../core/train/verify.js";
 import { failure } from "../../support/failure.js";
-import { graphOf, info, node } from "../../support/graphs.js";
+import { graphOf, info, modelOf, node } from "../../support/graphs.js";
 import { blobs, classifier, noise, weightBytes, Workspace } from "../../support/training.js";
 
 const headed = {
@@ -93,43 +94,59 @@ describe("export", () => {
   });
 
   it("writes external data beside the model where the base model had it", async () => {
-    const graph = classifier();
-    const external = new Map([...graph.initializers].map(([name, tensor]) => [name, name === "fc1.weight" ? noise([300, 4], 1) : tensor]));
-    const wide: Graph = { ...graph, nodes: graph.nodes.map((n, i) => (i === 2 ? { ...n, inputs: ["a1", "wide", "fc2.bias"] } : n)), initializers: new Map([...external, ["fc1.bias", noise([300], 2)], ["wide", noise([6, 300], 3)]]) }; // prettier-ignore
-    wide.initializers.size; // eslint-disable-line @typescript-eslint/no-unused-expressions
-    await space.writeGraph({ ...wide, initializers: new Map([...wide.initializers].filter(([name]) => name !== "fc2.weight")) });
-    await space.train();
+    const graph = graphOf({
+      opset: 17,
+      inputs: [info("x", ["N", 4])],
+      outputs: [info("logits", ["N", 3])],
+      nodes: [
+        node("Gemm", ["x", "wide.weight"], ["h"], {}, "/wide/Gemm"),
+        node("Relu", ["h"], ["a"], {}, "/Relu"),
+        node("Gemm", ["a", "fc.weight"], ["logits"], {}, "/fc/Gemm"),
+      ],
+      tensors: { "wide.weight": noise([4, 100], 1), "fc.weight": noise([100, 3], 2) },
+    });
+    await writeModel(modelOf(graph), space.path("model.onnx"), { limit: 1000 });
+    const { result } = await space.train({ freeze: ["wide*"] });
+    assert.deepEqual(result.proof, { frozen: 1, unchanged: 1, changed: [] });
+    const files = [".frostline", "data.csv", "model.onnx", "model.onnx.data", "out.onnx", "out.onnx.data"];
+    assert.deepEqual((await readdir(space.folder)).sort(), files);
     const session = await ort.InferenceSession.create(space.path("out.onnx"));
     assert.deepEqual(session.outputNames, ["logits"]);
     await session.release();
+    const [before, after] = [weightBytes(await space.tensors("model.onnx")), weightBytes(await space.tensors())];
+    assert.deepEqual(
+      Object.keys(before).map((name) => before[name] === after[name]),
+      [true, false],
+    );
   });
 
   describe("proof", () => {
-    /** Trains with the bytes of `file`'s readers kept, and changes a tensor of the model in memory at the given step. */
-    async function tamperedRun(tensorName: string, step: number): Promise<unknown> {
-      const tensors = await space.tensors("model.onnx");
-      const wanted = Buffer.from(tensors.get(tensorName)?.data as Uint8Array);
-      const read = fs.readFile;
-      const buffers: Buffer[] = [];
-      Object.assign(fs, {
-        readFile: async (...args: Parameters<typeof read>) => {
-          const result = await read(...args);
-          if (String(args[0]).endsWith("model.onnx") && Buffer.isBuffer(result)) buffers.push(result);
-          return result;
-        },
-      });
+    /** Runs with the bytes of every file read so far, by the end of its name, handed to `onRead` as they come. */
+    async function watchingReads<T>(ending: string, onRead: (bytes: Buffer) => void, run: () => Promise<T>): Promise<T> {
+      const { readFile: original } = fs;
+      const watched = async (path: string, options?: BufferEncoding): Promise<string | Buffer> => {
+        const content = await original(path, options);
+        if (Buffer.isBuffer(content) && path.endsWith(ending)) onRead(content);
+        return content;
+      };
+      Object.assign(fs, { readFile: watched });
       try {
-        return await space.train(
-          { freeze: ["fc1.*"], epochs: 2 },
-          {
-            emit: (event) => {
-              if (event.event === "step" && event.step === step) for (const buffer of buffers) buffer[buffer.indexOf(wanted)] ^= 1;
-            },
-          },
-        );
+        return await run();
       } finally {
-        Object.assign(fs, { readFile: read });
+        Object.assign(fs, { readFile: original });
       }
+    }
+
+    const bytesOfTensor = async (name: string): Promise<Buffer> => Buffer.from((await space.tensors("model.onnx")).get(name)?.data as Uint8Array);
+
+    /** Changes a tensor of the model in memory at the given step. */
+    async function tamperedRun(tensorName: string, step: number): Promise<unknown> {
+      const wanted = await bytesOfTensor(tensorName);
+      const buffers: Buffer[] = [];
+      const tamper = (event: TrainEvent): void => {
+        if (event.event === "step" && event.step === step) for (const buffer of buffers) buffer[buffer.indexOf(wanted)] ^= 1;
+      };
+      return watchingReads("model.onnx", (bytes) => void buffers.push(bytes), () => space.train({ freeze: ["fc1.*"] }, { emit: tamper })); // prettier-ignore
     }
 
     it("fails a run in which a frozen tensor changed, exports nothing and leaves an earlier file", async () => {
@@ -152,22 +169,9 @@ describe("export", () => {
     it("reads the last state back from the file", async () => {
       // The span has been closed: only the file can tell.
       await writeFile(space.path("out.onnx"), "earlier");
-      const error = await failure("check/proof", async () => {
-        const read = fs.readFile;
-        const wanted = Buffer.from((await space.tensors("model.onnx")).get("fc1.weight")?.data as Uint8Array);
-        Object.assign(fs, {
-          readFile: async (...args: Parameters<typeof read>) => {
-            const result = await read(...args);
-            if (String(args[0]).endsWith("out.onnx") && Buffer.isBuffer(result)) result[result.indexOf(wanted)] ^= 1;
-            return result;
-          },
-        });
-        try {
-          await space.train({ freeze: ["fc1.*"] });
-        } finally {
-          Object.assign(fs, { readFile: read });
-        }
-      });
+      const wanted = await bytesOfTensor("fc1.weight");
+      const flip = (bytes: Buffer): void => void (bytes[bytes.indexOf(wanted)] ^= 1);
+      const error = await failure("check/proof", () => watchingReads("out.onnx", flip, () => space.train({ freeze: ["fc1.*"] })));
       assert.match(error.message, /fc1\.weight/);
       assert.equal(await readFile(space.path("out.onnx"), "utf8"), "earlier");
       assert.deepEqual((await readdir(space.folder)).sort(), [".frostline", "data.csv", "model.onnx", "out.onnx"]);
