@@ -30,19 +30,6 @@ export function producers(graph: Graph): ReadonlyMap<string, Node> {
   return map;
 }
 
-/** The nodes that read each value, in graph order, each once. */
-export function consumers(graph: Graph): ReadonlyMap<string, readonly Node[]> {
-  const map = new Map<string, Node[]>();
-  for (const node of graph.nodes) {
-    for (const name of new Set(readsOf(node))) {
-      const list = map.get(name);
-      if (list === undefined) map.set(name, [node]);
-      else list.push(node);
-    }
-  }
-  return map;
-}
-
 /** Values from which `targets` can be computed (the targets included), by walking nodes backwards where `passes` allows it. */
 export function ancestors(graph: Graph, targets: Iterable<string>, passes: (node: Node) => boolean = () => true): ReadonlySet<string> {
   const seen = new Set(targets);

@@ -33,7 +33,6 @@ import { vision } from "./vision.js";
 
 /** The opset that rules speak and that trainable parts of a model are upgraded to. */
 export const internalOpset = 23;
-export { oldestOpset } from "../graph/opsets.js";
 
 const families: readonly (readonly OpDefinition[])[] = [
   arithmetic,

@@ -69,7 +69,7 @@ describe("the optimizer's vector kernels", () => {
   });
 
   it("are what kernels.wat says", async () => {
-    const { assemble } = (await import("../../../core/optim/kernels/assemble.mjs" as string)) as { assemble: () => Promise<string> };
+    const { assemble } = await import("../../../core/optim/kernels/assemble.mjs");
     assert.equal(kernelBytes, await assemble());
   });
 });
