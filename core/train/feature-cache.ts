@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readSync, rmSync, truncateSync, writeSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
+import { readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -12,6 +12,7 @@ import { elementCount } from "../graph/dims.js";
 import { byteSize } from "../graph/tensor.js";
 import { dtypes } from "../graph/types.js";
 import type { FeatureValue } from "./features.js";
+import { makeFolder } from "./files.js";
 import { replaceFile } from "../atomic-file.js";
 
 /** Default limit of all cached features beside one recipe, in bytes. */
@@ -60,7 +61,7 @@ export class CachedFeatures {
   static async open(folder: string, key: string, { values, count, limit }: CacheOptions): Promise<CachedFeatures | undefined> {
     const totalBytes = count * recordBytesOf(values);
     if (totalBytes > limit) return undefined;
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await makeRoom(folder, key, limit - totalBytes);
     const path = join(folder, `${key}.features`);
     const descriptionPath = join(folder, `${key}.json`);

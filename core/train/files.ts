@@ -6,12 +6,29 @@ import { replaceFile } from "../atomic-file.js";
 import * as errors from "../errors.js";
 
 /**
+ * Makes a folder and those above it where there are none. Node's own recursive mkdir says that nothing exists where a file system is
+ * read-only, and on some never answers.
+ * @throws the file system's error
+ */
+export async function makeFolder(path: string, make: (path: string) => Promise<unknown> = mkdir): Promise<void> {
+  if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolder(parent, make);
+  try {
+    await make(path);
+  } catch (cause) {
+    // Another process may have been faster.
+    if ((await stat(path).catch(() => undefined))?.isDirectory() !== true) throw cause;
+  }
+}
+
+/**
  * Replaces a file in one step, making its folder where there is none; what was there before stays whole if that fails.
  * @throws run/write
  */
 export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await replaceFile(path, content);
   } catch (cause) {
     throw errors.cannotWrite(path, cause);
@@ -23,7 +40,7 @@ export async function requirePlaceFor(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() === true) throw errors.outputIsFolder(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await access(dirname(path), constants.W_OK);
   } catch (cause) {
     throw errors.cannotWrite(path, cause);
