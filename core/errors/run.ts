@@ -28,6 +28,22 @@ export const badSafetensors = (file: string, problem: string) =>
 export const unknownRun = (run: string, folder: string, near: readonly string[]) =>
   make("usage/run", `there is no run "${run}" in "${folder}"`, { run, folder, near }, didYouMean(near));
 
+export const runInUse = (run: string, pid: number, lock: string) =>
+  make(
+    "usage/run-in-use",
+    `run "${run}" is going on in process ${pid}`,
+    { run, pid, lock },
+    `Wait until it has ended, or stop it. If that process is something else, remove "${lock}".`,
+  );
+
+export const noCheckpoint = (run: string) =>
+  make(
+    "usage/run",
+    `run "${run}" has no checkpoint yet: it was stopped before the first one`,
+    { run },
+    "Start it again from its recipe, without --resume.",
+  );
+
 export const badCheckpoint = (path: string) =>
   make("run/checkpoint", `"${path}" is no checkpoint that this version can read`, { path }, "Start the run again from its recipe.");
 

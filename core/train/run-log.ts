@@ -3,12 +3,13 @@
 
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import * as errors from "../errors.js";
 import { nearest } from "../graph/nearest.js";
 import type { TrainEvent } from "./events.js";
-import { writeAtomic } from "./files.js";
+import { makeFolder, writeAtomic } from "./files.js";
+import { takeLock } from "./run-lock.js";
 
 export interface Run {
   /** UTC time and four random characters: readable, and sorted by age. */
@@ -23,20 +24,20 @@ export interface Run {
   close(): void;
 }
 
-/** Makes the folder of a new run. @throws run/write */
+/** Makes the folder of a new run, which is this process's until it is closed. @throws run/write */
 export async function createRun(recipeFolder: string): Promise<Run> {
   const time = new Date().toISOString().replace(/\.\d+Z$/, "").replaceAll(":", "-"); // prettier-ignore
   const id = `${time}-${randomBytes(2).toString("hex")}`;
   const folder = join(runsFolder(recipeFolder), id);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
   } catch (cause) {
     throw errors.cannotWrite(folder, cause);
   }
   return openRun(id, folder);
 }
 
-/** The run with an id, or in a folder. @throws usage/run */
+/** The run with an id, or in a folder. @throws usage/run for one that is not there; usage/run-in-use; run/write */
 export async function findRun(recipeFolder: string, idOrPath: string): Promise<Run> {
   const candidates = [join(runsFolder(recipeFolder), idOrPath), isAbsolute(idOrPath) ? idOrPath : resolve(idOrPath)];
   for (const folder of candidates) {
@@ -67,16 +68,26 @@ function openRun(id: string, folder: string): Run {
       throw errors.cannotWrite(path, cause);
     }
   };
-  const file = guard(() => openSync(path, "a+"));
-  // What a crash left of its last line must not run into the next one.
-  if (!endsWithNewline(file)) guard(() => writeSync(file, "\n"));
+  const releaseLock = takeLock(folder, id);
+  let file: number;
+  try {
+    file = guard(() => openSync(path, "a+"));
+    // What a crash left of its last line must not run into the next one.
+    if (!endsWithNewline(file)) guard(() => writeSync(file, "\n"));
+  } catch (error) {
+    releaseLock();
+    throw error;
+  }
   return {
     id,
     folder,
     append: (event) => guard(() => void writeSync(file, `${JSON.stringify(event)}\n`)),
     write: (record) => writeAtomic(join(folder, "run.json"), `${JSON.stringify(record, undefined, 2)}\n`),
     recorded: () => readRecord(join(folder, "run.json")),
-    close: () => closeSync(file),
+    close: () => {
+      closeSync(file);
+      releaseLock();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 // A run from its recipe to its result: settles the job, opens the run's folder, trains, tests, exports and reports. The loop itself is in
 // trainer.ts, what is settled beforehand in job.ts.
 
+import { stat } from "node:fs/promises";
 import { arch, cpus, platform } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -38,11 +39,17 @@ export async function train(request: TrainRequest, hooks: TrainHooks): Promise<T
   if (recipe.output !== undefined) await requirePlaceFor(recipe.output);
   const run = request.resume === undefined ? await createRun(recipe.folder) : await findRun(recipe.folder, request.resume);
   try {
-    const state = request.resume === undefined ? initialState() : await readCheckpoint(join(run.folder, checkpointName), job.id);
+    const state = request.resume === undefined ? initialState() : await resumedState(run, job.id);
     return await new Session({ job, executor, run, state, hooks, started, cache: request.cache ?? true }).go();
   } finally {
     run.close();
   }
+}
+
+async function resumedState(run: Run, job: string): Promise<RunState> {
+  const path = join(run.folder, checkpointName);
+  if ((await stat(path).catch(() => undefined)) === undefined) throw errors.noCheckpoint(run.id);
+  return readCheckpoint(path, job);
 }
 
 function recipeOf(text: string, path: string): ResolvedRecipe {

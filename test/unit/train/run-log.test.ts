@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TrainEvent } from "../../../core/train/events.js";
+import { makeFolder } from "../../../core/train/files.js";
 import { createRun, findRun } from "../../../core/train/run-log.js";
 import { failure } from "../../support/failure.js";
 
@@ -36,7 +38,7 @@ describe("the record of a run", () => {
     await run.write({ status: "running" });
     await run.write({ status: "completed" });
     assert.deepEqual(JSON.parse(await readFile(join(run.folder, "run.json"), "utf8")), { status: "completed" });
-    assert.deepEqual((await readdir(run.folder)).sort(), ["events.jsonl", "run.json"]);
+    assert.deepEqual((await readdir(run.folder)).sort(), ["events.jsonl", "run.json", "run.lock"]);
     run.close();
   });
 
@@ -61,6 +63,34 @@ describe("the record of a run", () => {
     run.close();
     const error = await failure("usage/run", () => findRun(folder, `${run.id.slice(0, -1)}x`));
     assert.equal(error.hint, `Did you mean "${run.id}"?`);
+  });
+
+  it("belongs to one process at a time, until it is closed or the process is gone", async () => {
+    const run = await createRun(folder);
+    await run.write({});
+    const error = await failure("usage/run-in-use", () => findRun(folder, run.id));
+    assert.equal(error.message, `run "${run.id}" is going on in process ${process.pid}`);
+    run.close();
+    const lock = join(run.folder, "run.lock");
+    assert.equal(existsSync(lock), false);
+    // No process has such a number; the second one has ours, but another start.
+    for (const left of ['{"pid":2147483646,"started":"1"}', `{"pid":${process.pid},"started":"before"}`, "cut sho"]) {
+      await writeFile(lock, left);
+      (await findRun(folder, run.id)).close();
+      assert.equal(existsSync(lock), false);
+    }
+  });
+
+  it("says why a folder cannot be made, where the system answers so for the topmost one only", async () => {
+    const asked: string[] = [];
+    const readOnly = (path: string): Promise<never> => {
+      asked.push(path);
+      return Promise.reject(Object.assign(new Error("read-only"), { code: "EROFS" }));
+    };
+    await assert.rejects(makeFolder(join(folder, "a", "b", "c"), readOnly), { code: "EROFS" });
+    assert.deepEqual(asked, [join(folder, "a")]);
+    await makeFolder(join(folder, "a", "b"));
+    assert.equal(existsSync(join(folder, "a", "b")), true);
   });
 
   it("says which path cannot be written", async () => {
