@@ -16,6 +16,8 @@ const endless = 2 ** 31 - 1;
 
 interface Cut {
   readonly axis: number;
+  /** Place in the lists of bounds. */
+  readonly at: number;
   readonly start: Dim;
   readonly end: Dim;
   readonly step: number;
@@ -33,6 +35,7 @@ function cutsOf({ node, inputs, numbers }: Site, rank: number): readonly Cut[] |
   if (axes === undefined || steps === undefined) return undefined;
   return axes.map((axis, i) => ({
     axis: resolveAxis(node, axis, rank),
+    at: i,
     start: inputs[1].ints?.[i] ?? unknownDim(),
     end: inputs[2].ints?.[i] ?? unknownDim(),
     step: steps[i],
@@ -114,19 +117,24 @@ function smaller(b: GraphBuilder, a: Size, c: Size): Size {
   return b.op("Min", [asValue(a), asValue(c)]);
 }
 
-/** First element that a cut takes from an axis of size `d`. */
-function firstOf(b: GraphBuilder, start: number, step: number, d: Size): Size {
+/** First element that a cut takes from an axis of size `d`; `starts` is the list that its start stands in. */
+function firstOf(b: GraphBuilder, { start, step, at }: Cut, starts: Value, d: Size): Size {
   if (start === 0) return 0;
   const last = step > 0 ? d : minus(b, d, 1);
+  if (typeof start === "string") {
+    const given = b.cast(b.slice(starts, [0], [at], [at + 1]), "int64");
+    const size = typeof d === "number" ? b.ints([d]) : d;
+    return smaller(b, last, larger(b, b.where(b.less(given, b.ints([0])), b.add(given, size), given), 0));
+  }
   if (start < 0) return larger(b, minus(b, d, -Math.max(start, -endless)), 0);
   return smaller(b, last, Math.min(start, endless));
 }
 
 /** Gradient of a cut along one axis: `dy` spread to the axis of `x`, zeros elsewhere. */
-function uncut(b: GraphBuilder, dy: Value, x: Value, cut: Cut): { spread: Value; before: Size; after: Size } {
+function uncut(b: GraphBuilder, dy: Value, x: Value, starts: Value, cut: Cut): { spread: Value; before: Size; after: Size } {
   const { axis, step } = cut;
   const d = sizeOf(b, x, axis);
-  const first = firstOf(b, cut.start as number, step, d);
+  const first = firstOf(b, cut, starts, d);
   const count = sizeOf(b, dy, axis);
   if (step === 1) return { spread: dy, before: first, after: minus(b, minus(b, d, first), count) };
   const stride = Math.abs(step);
@@ -178,8 +186,8 @@ const slice = defineOp({
   },
   fold: foldSlice,
   unsupportedForm: ({ inputs, node, numbers }) => {
-    const known = [1, 2, 3, 4].every((i) => !isGiven(node, i) || numbers(i) !== undefined);
-    return known || inputs[0].type === undefined ? undefined : "its bounds are not known before it runs";
+    const known = [3, 4].every((i) => !isGiven(node, i) || numbers(i) !== undefined);
+    return known || inputs[0].type === undefined ? undefined : "its axes or steps are not known before it runs";
   },
   grad: ({ b, node, inputs, dOutputs }) => [
     () => {
@@ -189,7 +197,7 @@ const slice = defineOp({
       const before: Size[] = [];
       const after: Size[] = [];
       for (const cut of cuts) {
-        const part = uncut(b, gradient, x, cut);
+        const part = uncut(b, gradient, x, inputs[1], cut);
         gradient = part.spread;
         before.push(part.before);
         after.push(part.after);

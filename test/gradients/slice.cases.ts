@@ -51,6 +51,15 @@ const oldSlices: readonly GradientCase[] = [
   { op: "Slice", opset: 11, inputs: [float([5, 4]), ints([3]), ints([-100]), ints([-1]), ints([-1])] },
 ];
 
+/** Bounds that are known only at run time; axes and steps stay constants. */
+const fedSlices: readonly GradientCase[] = [
+  { op: "Slice", name: "ends fed", inputs: [float([5, 4]), ints([1]), fedInts([3]), ints([0])], dims: all },
+  { op: "Slice", name: "all bounds fed", inputs: [float([5, 4]), fedInts([1, -3]), fedInts([-1, 100]), ints([0, 1])], dims: all },
+  { op: "Slice", name: "every second from a fed start", inputs: [float([7, 2]), fedInts([1]), fedInts([6]), ints([0]), ints([2])], dims: all },
+  { op: "Slice", name: "backwards from a fed start", inputs: [float([6, 2]), fedInts([-2]), fedInts([0]), ints([0]), ints([-1])], dims: all },
+  { op: "Slice", name: "beyond both ends", inputs: [float([3, 2]), fedInts([-9]), fedInts([9]), ints([0])], dims: all },
+];
+
 const pads: readonly GradientCase[] = [
   { op: "Pad", inputs: [float([2, 3]), ints([1, 0, 2, 1])], dims: all },
   { op: "Pad", name: "with a value", inputs: [float([2, 3]), ints([0, 1, 0, 2]), frozen([], () => [0.5])], attributes: { mode: "constant" } },
@@ -65,4 +74,4 @@ const pads: readonly GradientCase[] = [
   { op: "Pad", opset: 13, inputs: [float([2, 3]), ints([0, 1, 1, 2]), frozen([], () => [2])] },
 ];
 
-export const cases: readonly GradientCase[] = [...slices, ...oldSlices, ...pads];
+export const cases: readonly GradientCase[] = [...slices, ...oldSlices, ...fedSlices, ...pads];
