@@ -9,6 +9,9 @@ import { withWorker } from "./worker.js";
 /** Exit status of a run that was stopped, as shells give it to what Ctrl-C ends. */
 const stoppedStatus = 130;
 
+/** Ctrl-C, a service's stop, and a terminal that was closed. */
+const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 export interface TrainOptions {
   readonly resume?: string;
   readonly cache: boolean;
@@ -43,13 +46,13 @@ function stopOnSignals(worker: WorkerClient, terminal: Terminal, view: TrainView
     worker.stop();
   };
   terminal.onClosed(() => worker.stop());
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  for (const signal of stopSignals) process.on(signal, onSignal);
   return {
     finish: () => {
       state = "finished";
     },
     release: () => {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
+      for (const signal of stopSignals) process.off(signal, onSignal);
     },
   };
 }
