@@ -19,7 +19,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     status = result;
   });
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync([...settled(args, program)], { from: "user" });
     return status;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
@@ -27,6 +27,14 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     terminal.fail(failure);
     return errors.exitCodeOf(failure);
   }
+}
+
+/** `-v` asks for the version too; help for a command that does not exist is told as what it is. */
+function settled(args: readonly string[], program: Command): readonly string[] {
+  const [first, ...rest] = args;
+  if (first === "-v") return ["--version", ...rest];
+  const unknown = first !== undefined && !first.startsWith("-") && first !== "help" && program.commands.every((c) => c.name() !== first);
+  return unknown ? [first] : args;
 }
 
 function buildProgram(terminal: Terminal, finish: (status: number) => void): Command {

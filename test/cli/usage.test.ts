@@ -11,6 +11,7 @@ describe("the command line", () => {
   it("tells its version and its commands", async () => {
     const manifest = JSON.parse(await readFile(join(__dirname, "../../package.json"), "utf8")) as { readonly version: string };
     assert.deepEqual(await frostline(["--version"]), { status: 0, stdout: `${manifest.version}\n`, stderr: "" });
+    assert.equal((await frostline(["-v"])).stdout, `${manifest.version}\n`);
     const help = await frostline(["--help"]);
     assert.equal(help.status, 0);
     for (const text of ["inspect", "train", "verify", "Exit status"]) assert.ok(help.stdout.includes(text), text);
@@ -20,6 +21,7 @@ describe("the command line", () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [[], /a command is missing/],
       [["inspekt"], /unknown command 'inspekt'\nhint: Did you mean inspect\?/],
+      [["inspekt", "--help"], /unknown command 'inspekt'\nhint: Did you mean inspect\?/],
       [["inspect"], /missing required argument 'model'/],
       [["train", "r.json", "--reusme", "x"], /unknown option '--reusme'\nhint: Did you mean --resume\?/],
       [["train", "a", "b"], /too many arguments/],
