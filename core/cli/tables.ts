@@ -140,7 +140,8 @@ function collapse(rows: readonly ShownRow[], depth: number): ShownRow[] {
 /** `3,370 of 1,150,000 parameters train (0.3 %), …` */
 export function totalsLine({ parameters, trainable, frozen, blocked, buffers }: MarkTotals): string {
   const share = parameters === 0 ? 0 : (trainable / parameters) * 100;
-  const parts = [`${count(trainable)} trainable (${share.toFixed(1)} %)`, `${count(frozen)} frozen`, `${count(blocked)} blocked`];
+  const shown = share > 0 && share < 0.05 ? "< 0.1" : share.toFixed(1);
+  const parts = [`${count(trainable)} trainable (${shown} %)`, `${count(frozen)} frozen`, `${count(blocked)} blocked`];
   return `${count(parameters)} parameters: ${parts.join(", ")}; ${count(buffers)} in buffers`;
 }
 

@@ -28,6 +28,13 @@ describe("tables", () => {
     );
   });
 
+  it("tell a small share from none", () => {
+    const line = (trainable: number): string => totalsLine({ parameters: 10000, trainable, frozen: 0, blocked: 0, buffers: 0 });
+    assert.match(line(4), /4 trainable \(< 0\.1 %\)/);
+    assert.match(line(5), /5 trainable \(0\.1 %\)/);
+    assert.match(line(0), /0 trainable \(0\.0 %\)/);
+  });
+
   const row = (layer: string, mark: PlanRow["mark"]): PlanRow => ({ layer, mark, tensors: 2, elements: 10 });
 
   it("show a line for each layer and mark of a small plan", () => {
