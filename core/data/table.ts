@@ -106,7 +106,7 @@ async function readRows(path: string, request: ColumnRequest, capacity: number):
   };
   const parser = parse({
     bom: true,
-    delimiter: [".tsv", ".tab"].includes(extname(path).toLowerCase()) ? "\t" : ",",
+    delimiter: isTabSeparated(path) ? "\t" : ",",
     recordDelimiter: ["\r\n", "\n", "\r"],
     relaxColumnCount: true,
     maxRecordSize: longestRow,
@@ -146,6 +146,8 @@ interface Collector {
 /** Takes rows as they come; `finish` refuses the table if any of them was bad. */
 function collectRows(path: string, headerRecord: readonly string[], request: ColumnRequest, capacity: number): Collector {
   const header = headerRecord.map((name) => name.trim());
+  const other = otherSeparator(path, headerRecord);
+  if (other !== undefined) throw errors.malformedTable(path, 1, other);
   const columns = chooseColumns(path, header, request);
   const width = columns.features.length;
   const features = new Float32Array(capacity * width);
@@ -188,6 +190,20 @@ function collectRows(path: string, headerRecord: readonly string[], request: Col
       };
     },
   };
+}
+
+const separators = new Map([[",", "commas"], ["\t", "tabs"], [";", "semicolons"]]); // prettier-ignore
+
+/** A header of one cell in which another separator stands was written with that one. */
+function otherSeparator(path: string, header: readonly string[]): string | undefined {
+  if (header.length !== 1) return undefined;
+  const found = [...separators].find(([separator]) => header[0].includes(separator));
+  const expected = isTabSeparated(path) ? "tabs" : "commas";
+  return found === undefined ? undefined : `expected columns that are separated by ${expected}, as the file's name says, got ${found[1]}`;
+}
+
+function isTabSeparated(path: string): boolean {
+  return [".tsv", ".tab"].includes(extname(path).toLowerCase());
 }
 
 function wrongWidth(record: readonly string[], header: readonly string[]): string {

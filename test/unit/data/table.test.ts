@@ -47,6 +47,19 @@ describe("table reader", () => {
     assert.equal(table.sha256, createHash("sha256").update(text).digest("hex"));
   });
 
+  it("names the separator of a header that has another one", async () => {
+    for (const [text, name, expected, got] of [
+      ["p0;label\n1;2\n", "t.csv", "commas", "semicolons"],
+      ["p0\tlabel\n1\t2\n", "t.csv", "commas", "tabs"],
+      ["p0,label\n1,2\n", "t.tsv", "tabs", "commas"],
+    ])
+      assert.deepEqual(await failure(text, ["p*"], ["label"], name), {
+        code: "data/table",
+        message: `${name}:1: expected columns that are separated by ${expected}, as the file's name says, got ${got}`,
+        hint: undefined,
+      });
+  });
+
   it("reads a byte order mark, any line ends, quoted fields and empty lines at the end", async () => {
     for (const end of ["\n", "\r\n", "\r"]) {
       const text = `\ufeff"p0",label${end}"1","a, ""b"""${end} 2 ,"c${end}d"${end}3, e ${end}${end}${end}`;
