@@ -27,6 +27,14 @@ export const headRenamed = (rule: string, prefix: string) =>
     `Write "${prefix}.*" for the new head; for the model's own layers write a rule that could not mean "head.0.weight".`,
   );
 
+export const headWithoutParameters = () =>
+  make(
+    "recipe/head-parameters",
+    "the head has no parameters, so there is nothing in it to train",
+    {},
+    "Add a dense layer to head.layers, or write a freeze plan that trains something.",
+  );
+
 export const nothingTrainable = (frozen: number, blocked: number) =>
   make(
     "recipe/nothing-trainable",
@@ -128,6 +136,9 @@ export const recipeInvalid = (file: string, problems: readonly PlacedProblem[]) 
 
 export const recipeUnreadable = (path: string, cause: unknown) =>
   make("usage/recipe-file", `recipe "${path}" cannot be read: ${fileReason(cause)}`, { path, reason: fileReason(cause) });
+
+export const notARecipe = (path: string, what: string) =>
+  make("usage/recipe-file", `"${path}" does not look like a recipe: ${what}`, { path, what }, "A recipe is a JSON text, *.finetune.json, in UTF-8.");
 
 export const outputIsInput = (path: string, key: string) =>
   make("recipe/output", `"output" would overwrite "${path}", which is ${key}`, { path, key }, "Name another file.");

@@ -2,6 +2,7 @@
 // described in recipe-schema.ts.
 
 import { readFile } from "node:fs/promises";
+import { cpus } from "node:os";
 import { basename, dirname, isAbsolute, resolve } from "node:path";
 import * as errors from "../errors.js";
 import type { OptimizerInput, OptimizerSettings } from "../optim/define.js";
@@ -55,6 +56,8 @@ export async function loadRecipe(path: string): Promise<ResolvedRecipe> {
   } catch (cause) {
     throw errors.recipeUnreadable(absolute, cause);
   }
+  if (text.includes("\0")) throw errors.notARecipe(absolute, "it is no text in UTF-8");
+  if (text.trim() === "") throw errors.notARecipe(absolute, "it is empty");
   return resolveRecipe(parseRecipe(text, absolute), absolute);
 }
 
@@ -170,7 +173,17 @@ function crossProblems(recipe: Recipe): readonly Problem[] {
     ]),
     ...lossProblems(recipe),
     ...phaseNameProblems(phases),
+    ...threadProblems(recipe.threads),
   ];
+}
+
+/** Threads beyond the cores only cost memory and time; far beyond them the system has none left. */
+function threadProblems(threads = 1): readonly Problem[] {
+  const cores = cpus().length;
+  const most = 4 * Math.max(1, cores);
+  return threads <= most
+    ? []
+    : [{ path: ["threads"], message: `expected at most ${most}, four for each of this machine's ${cores} cores, got ${threads}` }];
 }
 
 /** Reports and records tell phases by their names. */

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import type { EngineError } from "../../../core/errors.js";
-import { parseRecipe, phasesOf, recipeJsonSchema, resolveRecipe, type Recipe } from "../../../core/train/recipe.js";
+import { loadRecipe, parseRecipe, phasesOf, recipeJsonSchema, resolveRecipe, type Recipe } from "../../../core/train/recipe.js";
+import { failure } from "../../support/failure.js";
 import { thrown } from "../../support/graphs.js";
 
 const minimal = { model: "m.onnx", data: { csv: "d.csv", features: ["p*"], label: "label" }, loss: { type: "crossEntropy" } };
@@ -80,6 +82,28 @@ describe("reading a recipe", () => {
     const recipe = resolveRecipe(parseRecipe(readFileSync(path, "utf8"), path), path);
     assert.equal(phasesOf(recipe).length, 2);
     assert.equal(recipe.data.csv, join(path, "../digits.csv"));
+  });
+
+  it("tells of files that are no recipes, and of more threads than the machine can use", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "frostline-recipe-"));
+    try {
+      for (const [content, what] of [
+        ["", "it is empty"],
+        [" \n", "it is empty"],
+        ["\x08\0onnx", "it is no text in UTF-8"],
+      ]) {
+        // prettier-ignore
+        const path = join(folder, "model.onnx");
+        writeFileSync(path, content);
+        assert.equal((await failure("usage/recipe-file", () => loadRecipe(path))).message, `"${path}" does not look like a recipe: ${what}`);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    assert.match(
+      thrown(() => parse({ ...minimal, threads: 100000 })).message,
+      /threads: expected at most \d+, four for each of this machine's \d+ cores, got 100000/,
+    );
   });
 
   it("makes paths absolute, relative to the recipe", () => {
