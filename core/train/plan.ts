@@ -59,14 +59,19 @@ export function parseRule(text: string): PlanRule {
   const glob = trainable ? text.slice(1) : text;
   if (glob === "") throw errors.badFreezeRule(text, "it is empty");
   if (glob.length > longestGlob) throw errors.badFreezeRule(text, `it has more than ${longestGlob} characters`);
+  if (hasOpenSet(glob)) throw errors.badFreezeRule(text, "a [ in it is never closed; write \\[ for the character itself");
   const match = compileGlob(glob);
   return { text, trainable, matches: ({ name, path }) => match(name) || match(path) };
+}
+
+function hasOpenSet(glob: string): boolean {
+  return glob.replace(/\\.|\[[!^]?[^\]]+\]/gs, "").includes("[");
 }
 
 /**
  * Applies a plan: the last rule that matches a parameter decides it, and one that no rule matches trains. Buffers follow their layer,
  * so a rule that only matches buffers is no mistake, but decides nothing.
- * @throws recipe/freeze-rule for a rule that cannot be read; recipe/no-match for one that matches nothing; recipe/head-prefix
+ * @throws recipe/freeze-rule for a rule that cannot be read; recipe/no-match for one that matches nothing; recipe/head-prefix; recipe/head-parameters
  */
 export function applyPlan(
   rules: readonly string[],
@@ -76,6 +81,7 @@ export function applyPlan(
   const plan = rules.map(parseRule);
   for (const rule of plan) {
     if (headPrefix !== undefined && meansOtherHead(rule, headPrefix)) throw errors.headRenamed(rule.text, headPrefix);
+    if (!parameters.some(rule.matches) && headPrefix !== undefined && rule.text === `!${headPrefix}.*`) throw errors.headWithoutParameters();
     if (!parameters.some(rule.matches)) throw errors.ruleMatchesNothing(rule.text, nearestRules(rule, parameters));
   }
   const decide = (parameter: Named): Decision => {

@@ -151,6 +151,16 @@ describe("what a plan must leave", () => {
   const mark = (p: Parameter, mark: MarkedParameter["mark"], reason?: "op" | "stop" | "unused"): MarkedParameter =>
     reason === undefined ? { ...p, mark } : { ...p, mark, reason };
 
+  it("tells of a head that has nothing to train", () => {
+    const headless = model.filter(({ name }) => !name.startsWith("head"));
+    assert.equal(codeOf(() => applyPlan(["*", "!head.*"], headless, { headPrefix: "head" })).code, "recipe/head-parameters");
+  });
+
+  it("refuses a set that is never closed", () => {
+    for (const rule of ["fc[", "!a.[0", "[]"]) assert.equal(codeOf(() => parseRule(rule)).code, "recipe/freeze-rule", rule);
+    for (const rule of ["fc[12]", "\\[", "a[[]b"]) parseRule(rule);
+  });
+
   it("refuses a plan that leaves nothing trainable", () => {
     const error = codeOf(() => assertTrainable([mark(model[0], "frozen"), mark(model[2], "blocked", "stop")]));
     assert.equal(error.code, "recipe/nothing-trainable");
