@@ -103,7 +103,7 @@ export async function openFeatures(
   };
   const warn = (cause: unknown): void => {
     const { code, message, hint } = errors.cacheUnusable(cacheFolder ?? "", cause);
-    context.hooks.emit({ event: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
+    context.hooks.emit({ event: "warning", code, message: `${message}.`, ...(hint === undefined ? {} : { hint }) });
   };
   const noCache = (cause: unknown): undefined => {
     warn(cause);
