@@ -6,8 +6,19 @@ import type { GraphBuilder, Value } from "../graph/builder.js";
 import { broadcastShapes, formatShape } from "../graph/dims.js";
 import type { Dim, Shape } from "../graph/types.js";
 import { agree, differentAxes } from "./axes.js";
-import { defineOp, parameter, sameBatch, slots, type BatchAxis, type BatchRule, type GradientRule, type InferRule } from "./define.js";
+import {
+  defineOp,
+  parameter,
+  sameBatch,
+  slots,
+  type BatchAxis,
+  type BatchRule,
+  type GradientRule,
+  type InferRule,
+  type OpDefinition,
+} from "./define.js";
 import { einsum } from "./einsum.js";
+import { repeatForBatch } from "./repeat-for-batch.js";
 import { tensorType } from "./rules.js";
 
 // ── MatMul ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,6 +90,16 @@ export const batchMatMul: BatchRule = ([a, c], { inputs, outputs }) => {
   return [fromA ?? fromC];
 };
 
+/** Queries that are the same for all samples, in as many heads as a batch of 1 has: [heads, n, d] times [batch · heads, d, m]. */
+const freeMatMul: OpDefinition["freeBatch"] = (axes, site, context) => {
+  const [rank, ...others] = site.inputs.map((f) => f.type?.shape?.length);
+  const input = axes.findIndex((axis) => axis !== undefined);
+  const axis = axes[input];
+  // Stacks of matrices of one rank share their axes; a size of 1 broadcasts by itself.
+  if (axis === undefined || axes[1 - input] !== undefined || rank === undefined || rank !== others[0] || axis.axis >= rank - 2) return undefined;
+  return axis.inner === 1 ? undefined : repeatForBatch(site, context, { input, axis }, [{ input: 1 - input, axis: axis.axis }]);
+};
+
 const matMul = defineOp({
   type: "MatMul",
   since: 13,
@@ -86,6 +107,7 @@ const matMul = defineOp({
   infer: inferMatMul,
   grad: gradMatMul,
   batch: batchMatMul,
+  freeBatch: freeMatMul,
   docs: "Matrix product over the last two axes, the others broadcast. https://onnx.ai/onnx/operators/onnx__MatMul.html",
 });
 

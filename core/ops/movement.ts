@@ -6,9 +6,10 @@ import { intAttribute, intsAttribute, stringAttribute } from "../graph/attribute
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import { add, broadcastShapes, divideExactly, expression, formatShape, isStatic, multiply, unknownDim } from "../graph/dims.js";
 import { tensorOf } from "../graph/tensor.js";
-import type { Dim, Node, Shape } from "../graph/types.js";
+import type { Dim, Node, Shape, TensorType } from "../graph/types.js";
 import { agree, batchOutside, range, resolveAxis, sameTypeAs, sizeOf, vector } from "./axes.js";
 import { batchSize, defineOp, operand, slots, type InferRule, type Site } from "./define.js";
+import { longestFollowed } from "./facts.js";
 import { pickElements } from "./folding.js";
 import { repeatForBatch } from "./repeat-for-batch.js";
 import { tensorType } from "./rules.js";
@@ -79,6 +80,13 @@ const inferConcat: InferRule = (types, site) => {
   return [tensorType(dtype, shape)];
 };
 
+/** Elements of a vector of which only the length is known. They may be anything, not only sizes. */
+function unknownInts({ dtype, shape }: TensorType): readonly Dim[] | undefined {
+  const length = shape?.[0];
+  if (typeof length !== "number" || length > longestFollowed || (dtype !== "int64" && dtype !== "int32")) return undefined;
+  return range(length).map(() => expression(String(unknownDim())));
+}
+
 const concat = defineOp({
   type: "Concat",
   since: 13,
@@ -86,7 +94,7 @@ const concat = defineOp({
   slot: () => operand("operand"),
   infer: inferConcat,
   fold: ({ inputs }) => {
-    const parts = inputs.map((f) => (f.type?.shape?.length === 1 ? f.ints : undefined));
+    const parts = inputs.map(({ type, ints }) => (type?.shape?.length === 1 ? (ints ?? unknownInts(type)) : undefined));
     return [parts.includes(undefined) ? undefined : (parts as (readonly Dim[])[]).flat()];
   },
   foldFloats: ({ inputs }) => {

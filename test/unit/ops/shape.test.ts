@@ -175,6 +175,16 @@ describe("integer arithmetic on shapes", () => {
     assert.equal(elementsOf("Gather", [of([3], "int64"), scalar(0)]), undefined);
   });
 
+  it("keeps what is known of a vector where the rest is not", () => {
+    const [batch, ...rest] = elementsOf("Concat", [known("N"), of([2], "int64"), known(3)], { axis: 0 }) ?? [];
+    assert.deepEqual([batch, rest.length, rest[2]], ["N", 3, 3]);
+    assert.notEqual(rest[0], rest[1]);
+    // What is not known may be a −1 that asks for something.
+    assert.equal(elementsOf("Equal", [known(rest[0]), known(-1)]), undefined);
+    assert.equal(elementsOf("Concat", [known("N"), of(["T"], "int64")], { axis: 0 }), undefined);
+    assert.equal(elementsOf("Concat", [known("N"), of([2])], { axis: 0 }), undefined);
+  });
+
   it("is followed through matrices, as exporters lay out the sizes of a padding", () => {
     const matrix = (rows: readonly (readonly Dim[])[]): Facts => ({
       ...known(...rows.flat()),

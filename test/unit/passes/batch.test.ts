@@ -233,6 +233,24 @@ describe("a batch of 1 that is freed", () => {
     for (const graph of [withToken(""), old]) assert.match(analyseBatch(graph).blockedBy?.reason ?? "", /joins samples with \[1, 1, 4\]/);
   });
 
+  it("repeats queries that are the same for all samples in every head", async () => {
+    const graph = graphOf({
+      inputs: [info("x", [1, 3, 4])],
+      outputs: [info("y", [1, 4, 5])],
+      nodes: [
+        node("Transpose", ["x"], ["t"], { perm: [1, 0, 2] }, "/Transpose"),
+        node("Reshape", ["t", "heads"], ["h"], {}, "/Reshape"),
+        node("Transpose", ["h"], ["keys"], { perm: [1, 2, 0] }, "/keys/Transpose"),
+        node("MatMul", ["queries", "keys"], ["scores"], {}, "/scores/MatMul"),
+        node("Reshape", ["scores", "apart"], ["y"], {}, "/apart/Reshape"),
+      ],
+      tensors: { heads: ints(3, 2, 2), queries: ramp(2, 10, 2), apart: ints(1, 60) },
+    });
+    const freed = await sameForAll(graph, [3, 4], 12);
+    assert.equal(freed.nodes.filter((n) => n.opType === "Tile").length, 1);
+    assert.deepEqual(analyseBatch(graph).axes.get("scores"), { axis: 0, outer: 1, inner: 2 });
+  });
+
   it("repeats the first states of a recurrent layer", async () => {
     const graph = graphOf({
       inputs: [info("x", [1, 3, 4])],
