@@ -1,7 +1,8 @@
 // A run that was stopped and taken up again gives the bytes of the run that never stopped, wherever the stop came.
 
 import assert from "node:assert/strict";
-import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { TrainEvent } from "../../../core/train/events.js";
 import { failure } from "../../support/failure.js";
 import { blobs, classifier, noise, weightBytes, Workspace } from "../../support/training.js";
@@ -157,5 +158,12 @@ describe("stopping and resuming", () => {
     const { result } = await space.train(recipe, { stop: () => true });
     const error = await failure("usage/run", () => space.train(recipe, { resume: `${result.run}x` }));
     assert.match(error.hint ?? "", new RegExp(result.run));
+  });
+
+  it("says so where a run was stopped before its first checkpoint", async () => {
+    const { result } = await space.train(recipe, { stop: () => true });
+    await rm(join(result.folder, "checkpoint.safetensors"));
+    const error = await failure("usage/run", () => space.train(recipe, { resume: result.run }));
+    assert.match(error.message, /has no checkpoint yet: it was stopped before the first one/);
   });
 });
