@@ -80,11 +80,11 @@ const inferConcat: InferRule = (types, site) => {
   return [tensorType(dtype, shape)];
 };
 
-/** Elements of a vector of which only the length is known. They may be anything, not only sizes. */
+/** Elements of a vector of which only the length is known. The minus keeps them from counting as sizes, which are never negative. */
 function unknownInts({ dtype, shape }: TensorType): readonly Dim[] | undefined {
   const length = shape?.[0];
   if (typeof length !== "number" || length > longestFollowed || (dtype !== "int64" && dtype !== "int32")) return undefined;
-  return range(length).map(() => expression(String(unknownDim())));
+  return range(length).map(() => expression(`-${unknownDim()}`));
 }
 
 const concat = defineOp({
