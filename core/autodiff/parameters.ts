@@ -34,10 +34,17 @@ export interface Parameter {
   readonly uses: readonly ParameterUse[];
 }
 
+/** Position of each node in the file, by its first output: nodes without a name are called by it, also where others have been cut off. */
+export type NodePositions = ReadonlyMap<string, number>;
+
+export function nodePositions({ nodes }: Graph): NodePositions {
+  return new Map(nodes.map((node, i) => [node.outputs[0], i]));
+}
+
 /** All parameters and buffers in the order of their first use. Weights of subgraphs are listed too. */
-export function collectParameters(graph: Graph): readonly Parameter[] {
+export function collectParameters(graph: Graph, positions: NodePositions = nodePositions(graph)): readonly Parameter[] {
   const found = new Map<Source, Parameter>();
-  collect(graph, new Map(), undefined, found);
+  collect(graph, new Map(), undefined, found, positions);
   return [...found.values()];
 }
 
@@ -53,12 +60,14 @@ function collect(
   outer: ReadonlyMap<string, Source>,
   holder: { node: Node; index: number } | undefined,
   found: Map<Source, Parameter>,
+  positions: NodePositions,
 ): void {
   const sources = new Map(outer);
   const nested = holder !== undefined;
   const settings = settingsOf(graph);
   for (const [name, tensor] of graph.initializers) sources.set(name, { name, tensor, nested });
-  graph.nodes.forEach((node, position) => {
+  graph.nodes.forEach((node, place) => {
+    const position = positions.get(node.outputs[0]) ?? place;
     const index = holder?.index ?? position;
     const constant = isConstantNode(node) ? tensorAttribute(node, "value") : undefined;
     if (constant !== undefined) sources.set(node.outputs[0], { name: node.outputs[0], tensor: constant, nested });
@@ -72,7 +81,7 @@ function collect(
       const use: ParameterUse = { node: holder?.node ?? node, index, input };
       add(found, source, slot, node, position, use, holder);
     }
-    for (const { graph: inner } of subgraphs(node)) collect(inner, sources, holder ?? { node, index }, found);
+    for (const { graph: inner } of subgraphs(node)) collect(inner, sources, holder ?? { node, index }, found, nodePositions(inner));
   });
 }
 

@@ -14,7 +14,7 @@ import { overlay } from "../passes/weights.js";
 import type { Job } from "./job.js";
 import { withTrainingMetadata } from "./metadata.js";
 import { dtypesOf } from "./open-phase.js";
-import { changedTensors, hashTensors, type SpanProof } from "./proof.js";
+import { changedTensors, hashTensors, namedForProof, type SpanProof } from "./proof.js";
 import { tensorsOf, type RunState } from "./state.js";
 
 export interface ExportOptions {
@@ -94,5 +94,5 @@ function trainedModel(job: Job, state: RunState, graph: Graph, proofs: readonly 
 
 async function hashesInFile(path: string): Promise<ReturnType<typeof hashTensors>> {
   const graph = inlineFunctions((await readModel(path)).graph);
-  return hashTensors(collectParameters(graph).map(({ name, path: derived, nested, tensor }) => [nested ? derived : name, tensor] as const));
+  return hashTensors(namedForProof(collectParameters(graph)).map(([name, { tensor }]) => [name, tensor]));
 }

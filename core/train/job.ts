@@ -8,7 +8,7 @@ import type { SampleSource } from "../data/source.js";
 import { split, type Split } from "../data/split.js";
 import { readTable, reportedRows, tableSource, type Table } from "../data/table.js";
 import { compileTransform, type Transform } from "../data/transforms.js";
-import { collectParameters } from "../autodiff/parameters.js";
+import { collectParameters, nodePositions } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
 import { elementCount, isStatic } from "../graph/dims.js";
 import { isFloat } from "../graph/tensor.js";
@@ -81,6 +81,7 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     headPrefix: surgery?.headPrefix,
     headDropout: new Set(surgery?.headDropout),
     modelDropout: recipe.dropout === "active",
+    positions: nodePositions(inlined.graph),
   };
   const warnings = phases.flatMap((phase) => checkPlan(whole.graph, phase, context));
   const { table, source, transform } = early ?? (await readSamplesOf(recipe));

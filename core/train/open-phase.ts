@@ -13,6 +13,7 @@ import { tensorOfHost } from "../runtime/host-tensor.js";
 import type { Job } from "./job.js";
 import { buildPhaseGraph, type PhaseGraph, type SettledPhase } from "./phase-graph.js";
 import { PhaseRuntime, type Weights } from "./phase-runtime.js";
+import { namedForProof } from "./proof.js";
 import { openFeatures, type FeatureContext } from "./prefix.js";
 import { tensorsOf, type Snapshot } from "./state.js";
 
@@ -66,12 +67,10 @@ function arenaFor({ marked, trainable }: PhaseGraph, { slots }: Optimizer): Aren
 
 function frozenTensors({ marked, trainable, movingStatistics }: PhaseGraph, weights: Weights | undefined): readonly (readonly [string, Tensor])[] {
   const moving = new Set([...trainable, ...movingStatistics]);
-  return marked
-    .filter(({ name, nested }) => nested || !moving.has(name))
-    .map(({ name, path, nested, tensor, dtype }) => {
-      const master = nested ? undefined : weights?.get(name);
-      return [nested ? path : name, master === undefined ? tensor : tensorOfHost(master, dtype)] as const;
-    });
+  return namedForProof(marked.filter(({ name, nested }) => nested || !moving.has(name))).map(([name, { nested, tensor, dtype }]) => {
+    const master = nested ? undefined : weights?.get(name);
+    return [name, master === undefined ? tensor : tensorOfHost(master, dtype)];
+  });
 }
 
 /** Element type of each tensor of a model by name. */

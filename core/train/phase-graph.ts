@@ -1,7 +1,7 @@
 // From the model and a phase's plan to what the phase runs: the marks, the frozen prefix and the trainable suffix with its weights as inputs.
 
 import { analyseFreeze, type MarkedParameter } from "../autodiff/freeze.js";
-import { collectParameters } from "../autodiff/parameters.js";
+import { collectParameters, type NodePositions } from "../autodiff/parameters.js";
 import type { Graph, Node, ValueInfo } from "../graph/types.js";
 import { validate } from "../graph/validate.js";
 import { lossInput, type Loss } from "../nn/losses.js";
@@ -30,6 +30,8 @@ export interface PhaseContext {
   readonly headDropout: ReadonlySet<string>;
   /** The model's own dropout is active in training too. */
   readonly modelDropout: boolean;
+  /** Of the nodes in the base model: parameters are called as `frostline inspect` calls them. */
+  readonly positions: NodePositions;
 }
 
 export interface MarkedPlan {
@@ -55,7 +57,7 @@ export interface PhaseGraph extends MarkedPlan {
  */
 export function markParameters(whole: Graph, phase: SettledPhase, context: PhaseContext): MarkedPlan {
   for (const name of phase.stopGradient) requireValue(whole, name, "stopGradient");
-  const parameters = collectParameters(whole);
+  const parameters = collectParameters(whole, context.positions);
   const plan = applyPlan(phase.freeze, parameters, context.headPrefix === undefined ? {} : { headPrefix: context.headPrefix });
   const stopped = insertStops(upgradeOpset(whole), phase.stopGradient);
   const marked = analyseFreeze(

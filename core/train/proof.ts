@@ -45,6 +45,22 @@ export function hashTensor({ dtype, shape, data }: Pick<Tensor, "dtype" | "shape
   return hash.digest("hex");
 }
 
+/**
+ * What a proof calls parameters: by their stored names; inside subgraphs, whose names may repeat, by their paths, which are numbered where
+ * they repeat as well.
+ */
+export function namedForProof<P extends { readonly name: string; readonly path: string; readonly nested: boolean }>(
+  parameters: readonly P[],
+): readonly (readonly [name: string, parameter: P])[] {
+  const counts = new Map<string, number>();
+  return parameters.map((parameter) => {
+    if (!parameter.nested) return [parameter.name, parameter];
+    const count = (counts.get(parameter.path) ?? 0) + 1;
+    counts.set(parameter.path, count);
+    return [count === 1 ? parameter.path : `${parameter.path} (${count})`, parameter];
+  });
+}
+
 export function hashTensors(tensors: Iterable<readonly [name: string, tensor: Tensor]>): TensorHashes {
   return Object.fromEntries([...tensors].map(([name, tensor]) => [name, hashTensor(tensor)]));
 }

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import * as ort from "onnxruntime-node";
 import { float } from "../../../core/graph/attributes.js";
 import { numbersOf, tensorOf } from "../../../core/graph/tensor.js";
-import type { Graph, Tensor } from "../../../core/graph/types.js";
+import type { Attribute, Graph, Tensor } from "../../../core/graph/types.js";
 import { readModel } from "../../../core/onnx/file.js";
+import { inspectFile } from "../../../core/train/inspect.js";
 import { prepareJob } from "../../../core/train/job.js";
 import { buildPhaseGraph } from "../../../core/train/phase-graph.js";
 import { parseRecipe, resolveRecipe } from "../../../core/train/recipe.js";
@@ -397,6 +398,36 @@ describe("models in training", () => {
     assert.match(error.message, /"q" is quantised \(int8\)/);
     const { record } = await space.train({ freeze: ["q"] });
     assert.ok("q" in record.proof.spans[0].before);
+  });
+
+  it("calls nodes without a name by their place in the file, whatever a cut removes", async () => {
+    const graph = classifier();
+    const unnamed = [node("Neg", ["x"], ["side"]), node("Tanh", ["side"], ["also"]), ...graph.nodes.map((n) => ({ ...n, name: "" }))];
+    await space.writeGraph({ ...graph, nodes: unnamed, outputs: [...graph.outputs, info("also", ["N", 4])] });
+    const report = await inspectFile(space.path("model.onnx"));
+    const pathOf = (name: string) => report.parameters.find((p) => p.name === name)?.path;
+    assert.equal(pathOf("fc2.weight"), "Gemm_4/weight");
+    const head = { after: "a2", layers: [{ type: "dense", units: 3 }] };
+    const { record } = await space.train({ head, freeze: ["*", "!head.*", "!Gemm_4/weight"], epochs: 1 });
+    const marks = record.plan[0].marks.map((m) => [m.name, m.mark]);
+    assert.deepEqual(marks.find(([name]) => name === "fc2.weight"), ["fc2.weight", "trainable"]); // prettier-ignore
+  });
+
+  it("proves each of the weights in subgraphs, also where their names repeat", async () => {
+    const graph = classifier();
+    const branch = (seed: number): Attribute => {
+      const value = graphOf({ inputs: [], outputs: [info("t")], nodes: [node("Mul", ["a1", "inner"], ["t"], {}, "/gate/Mul")], tensors: { inner: noise([8], seed) } }); // prettier-ignore
+      return { type: "graph", value: { ...value, opsets: graph.opsets } };
+    };
+    const choose = node("If", ["yes"], ["a1b"], { then_branch: branch(5), else_branch: branch(6) }, "/If");
+    await space.writeGraph({
+      ...graph,
+      nodes: [...graph.nodes.slice(0, 2), choose, { ...graph.nodes[2], inputs: ["a1b", "fc2.weight", "fc2.bias"] }, ...graph.nodes.slice(3)],
+      initializers: new Map([...graph.initializers, ["yes", tensorOf("bool", [1], [])]]),
+      valueTypes: new Map([["a1b", info("a1b", ["N", 8])]]),
+    });
+    const { record } = await space.train({ freeze: ["*", "!fc3.*"] });
+    assert.deepEqual(Object.keys(record.proof.spans[0].before), ["fc1.weight", "fc1.bias", "gate/scale", "gate/scale (2)", "fc2.weight", "fc2.bias"]);
   });
 
   it("makes no gradient for what is frozen", async () => {
