@@ -1,7 +1,7 @@
 // Writing for people and for programs: the two streams, colours where they can be seen, and a reader that goes away.
 
 import picocolors from "picocolors";
-import type { EngineError } from "../errors.js";
+import { cannotWrite, exitCodeOf, type EngineError } from "../errors.js";
 
 export type Colors = ReturnType<typeof picocolors.createColors>;
 
@@ -29,11 +29,22 @@ export function createTerminal(json: boolean): Terminal {
   const errorColors = picocolors.createColors(picocolors.isColorSupported && stderr.isTTY);
   let closed = false;
   const listeners: (() => void)[] = [];
-  stdout.on("error", (cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "EPIPE") throw cause;
+  const close = (): void => {
     closed = true;
     listeners.splice(0).forEach((listener) => listener());
+  };
+  stdout.on("error", (cause: NodeJS.ErrnoException) => {
+    // A reader that has seen enough is no failure; a disk that is full is one, and the process says so when it ends.
+    if (cause.code !== "EPIPE" && !closed) {
+      const failure = cannotWrite("standard output", cause);
+      stderr.write(`${errorColors.red("error")}: ${failure.message}\n`);
+      process.exitCode = exitCodeOf(failure);
+      process.once("exit", () => (process.exitCode = exitCodeOf(failure)));
+    }
+    close();
   });
+  // Nobody is left to be told.
+  stderr.on("error", () => undefined);
   const write = (text: string): void => {
     if (!closed) stdout.write(`${text}\n`);
   };

@@ -78,7 +78,7 @@ export function lossInput(graph: Graph, output: string, { type }: Loss): string 
 function directProducer(graph: Graph, value: string): Node | undefined {
   const makers = producers(graph);
   let node = makers.get(value);
-  while (node?.opType === "Identity" && node.domain === "") node = makers.get(node.inputs[0]);
+  while (node !== undefined && definitionOf(node)?.handsOn === true) node = makers.get(node.inputs[0]);
   return node;
 }
 

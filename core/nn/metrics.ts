@@ -29,21 +29,10 @@ export interface ConfusionMatrix {
   readonly counts: readonly (readonly number[])[];
 }
 
-export function emptyConfusion(classes: number): ConfusionMatrix {
-  return { classes, counts: Array.from({ length: classes }, () => new Array<number>(classes).fill(0)) };
-}
-
-/** The matrix with a batch added; it is left as it was. */
-export function addToConfusion({ classes, counts }: ConfusionMatrix, predicted: ArrayLike<number>, actual: ArrayLike<number>): ConfusionMatrix {
-  const sums = counts.map((row) => [...row]);
-  for (let i = 0; i < actual.length; i += 1) sums[actual[i]][predicted[i]] += 1;
-  return { classes, counts: sums };
-}
-
-/** Fraction of all samples on the diagonal, 0 to 1; NaN where there are none. */
-export function accuracyOf({ counts }: ConfusionMatrix): number {
-  const samples = counts.flat().reduce((sum, n) => sum + n, 0);
-  return counts.reduce((sum, row, i) => sum + row[i], 0) / samples;
+export function confusionOf(predicted: ArrayLike<number>, actual: ArrayLike<number>, classes: number): ConfusionMatrix {
+  const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  for (let i = 0; i < actual.length; i += 1) counts[actual[i]][predicted[i]] += 1;
+  return { classes, counts };
 }
 
 /** A sum and the weight that it stands for; `meanOf` is their ratio. */
@@ -100,12 +89,15 @@ export interface Tally {
   readonly both: number;
 }
 
-export function talliesOfConfusion({ counts }: ConfusionMatrix): readonly Tally[] {
-  return counts.map((row, c) => ({
-    predicted: counts.reduce((sum, other) => sum + other[c], 0),
-    actual: row.reduce((sum, n) => sum + n, 0),
-    both: row[c],
-  }));
+/** Of classes, one a sample. */
+export function talliesOfClasses(predicted: ArrayLike<number>, actual: ArrayLike<number>, classes: number): readonly Tally[] {
+  const tallies = Array.from({ length: classes }, () => ({ predicted: 0, actual: 0, both: 0 }));
+  for (let i = 0; i < actual.length; i += 1) {
+    tallies[predicted[i]].predicted += 1;
+    tallies[actual[i]].actual += 1;
+    if (predicted[i] === actual[i]) tallies[actual[i]].both += 1;
+  }
+  return tallies;
 }
 
 /** Of labels that hold or not, [samples, labels]; those above `threshold` are predicted. */

@@ -163,6 +163,8 @@ export interface OpDefinition {
   readonly stop: boolean;
   /** A tensor that reaches a parameter slot through this op's input 0, whole or in parts, is that parameter itself (Transpose, Slice). */
   readonly transparent: boolean;
+  /** Its output holds input 0's elements as they are, in order, perhaps in another shape or floating type: what an activation gave, it gives. */
+  readonly handsOn?: boolean;
   /** For an activation that a loss can take over (Softmax and cross-entropy): what it turns logits into. */
   readonly activation?: "probabilities" | "logProbabilities" | "independentProbabilities";
   /** One sentence for people, and the operator page where the definition stands. */

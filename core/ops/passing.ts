@@ -12,6 +12,7 @@ const foldSame: FoldRule = ({ inputs: [x] }) => [x.ints];
 
 const identity = defineOp({
   type: "Identity",
+  handsOn: true,
   since: 21,
   transparent: true,
   infer: ([x]) => [x],
@@ -55,6 +56,7 @@ function cast(x: Parameters<InferRule>[0][number], to: DType | undefined): Retur
 
 const castOp = defineOp({
   type: "Cast",
+  handsOn: true,
   since: 19,
   transparent: true,
   attributes: { to: "int", saturate: "int", round_mode: "string" },

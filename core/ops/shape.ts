@@ -144,6 +144,7 @@ const freeReshape: OpDefinition["freeBatch"] = ([axis], site, context) => {
 
 const reshape = defineOp({
   type: "Reshape",
+  handsOn: true,
   since: 14,
   transparent: true,
   attributes: { allowzero: "int" },
@@ -158,6 +159,7 @@ const reshape = defineOp({
 
 const flatten = defineOp({
   type: "Flatten",
+  handsOn: true,
   since: 11,
   transparent: true,
   attributes: { axis: "int" },
@@ -196,6 +198,7 @@ function squeezedAxes({ node, inputs, numbers }: Site): readonly number[] | unde
 
 const squeeze = defineOp({
   type: "Squeeze",
+  handsOn: true,
   since: 13,
   transparent: true,
   attributes: { axes: "ints" },
@@ -229,6 +232,7 @@ const squeeze = defineOp({
 
 const unsqueeze = defineOp({
   type: "Unsqueeze",
+  handsOn: true,
   since: 13,
   transparent: true,
   attributes: { axes: "ints" },

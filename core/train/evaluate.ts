@@ -2,10 +2,9 @@
 
 import {
   addMean,
-  addToConfusion,
   classAuc,
   countCorrect,
-  emptyConfusion,
+  confusionOf,
   labelAccuracy,
   labelAuc,
   macroScores,
@@ -13,7 +12,7 @@ import {
   meanOf,
   predictedClasses,
   rSquared,
-  talliesOfConfusion,
+  talliesOfClasses,
   talliesOfLabels,
   topKAccuracy,
   type ConfusionMatrix,
@@ -57,33 +56,45 @@ export function setMetrics({ loss, score }: EpochSums, targets: Targets, wanted:
   return { loss: meanOf(loss), ...(wanted.includes(name) ? { [name]: meanOf(score) } : {}) };
 }
 
-/** Loss and wanted metrics of the given weights on `rows`, in inference form. */
+/** Above this many classes a confusion matrix is too large to report. */
+export const mostConfusionClasses = 1000;
+
+export interface EvaluationOptions {
+  readonly batchSize: number;
+  readonly wanted: readonly MetricSetting[];
+  /** Asked between batches; true ends the evaluation without an answer. */
+  readonly stopRequested: () => boolean;
+}
+
+/** Loss and wanted metrics of the given weights on `rows`, in inference form; undefined where a stop came. */
 export async function evaluateRows(
   runtime: PhaseRuntime,
   targets: Targets,
   rows: Uint32Array,
-  batchSize: number,
   weights: Weights,
-  wanted: readonly MetricSetting[],
-): Promise<Evaluation> {
+  { batchSize, wanted, stopRequested }: EvaluationOptions,
+): Promise<Evaluation | undefined> {
   const needsAll = wanted.some((metric) => typeof metric === "object" || !summed.includes(metric));
   const gathered: Float32Array[] = [];
+  const predicted: number[] = [];
+  let classes = 0;
   let sums = emptySums();
-  let confusion: ConfusionMatrix | undefined;
   for (let start = 0; start < rows.length; start += batchSize) {
+    if (stopRequested()) return undefined;
     const batch = [...rows.subarray(start, start + batchSize)];
     const result = await runtime.evaluate(batch, weights);
     const scores = result.prediction.data as Float32Array;
     sums = addBatch(sums, targets, batch, result);
     if (needsAll) gathered.push(scores.slice());
     if (targets.kind !== "classes") continue;
-    const classes = scores.length / batch.length;
-    confusion = addToConfusion(confusion ?? emptyConfusion(classes), predictedClasses(scores, classes), targetsOf(targets, batch));
+    classes = scores.length / batch.length;
+    predicted.push(...predictedClasses(scores, classes));
   }
   const metrics = setMetrics(sums, targets, wanted);
+  const hasConfusion = targets.kind === "classes" && wanted.includes("confusionMatrix") && classes <= mostConfusionClasses;
   return {
-    metrics: needsAll ? { ...metrics, ...wholeSetMetrics(joined(gathered), targets, [...rows], confusion, wanted) } : metrics,
-    ...(confusion !== undefined && wanted.includes("confusionMatrix") ? { confusion } : {}),
+    metrics: needsAll ? { ...metrics, ...wholeSetMetrics(joined(gathered), targets, [...rows], predicted, wanted) } : metrics,
+    ...(hasConfusion ? { confusion: confusionOf(predicted, targetsOf(targets, [...rows]), classes) } : {}),
   };
 }
 
@@ -95,16 +106,13 @@ function wholeSetMetrics(
   scores: Float32Array,
   targets: Targets,
   rows: readonly number[],
-  confusion: ConfusionMatrix | undefined,
+  predicted: readonly number[],
   wanted: readonly MetricSetting[],
 ): Omit<SetMetrics, "loss"> {
   const actual = targetsOf(targets, rows);
   const width = scores.length / rows.length;
   if (targets.kind === "values") return wanted.includes("rSquared") ? defined({ rSquared: rSquared(scores, actual, width) }) : {};
-  const tallies =
-    confusion === undefined
-      ? talliesOfLabels(scores, actual, width, targets.kind === "labels" ? targets.threshold : 0)
-      : talliesOfConfusion(confusion);
+  const tallies = targets.kind === "classes" ? talliesOfClasses(predicted, actual, width) : talliesOfLabels(scores, actual, width, targets.threshold);
   const macro = macroScores(tallies);
   const top = wanted.find((metric) => typeof metric === "object")?.topKAccuracy;
   const auc = (): number | undefined =>

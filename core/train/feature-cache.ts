@@ -2,7 +2,7 @@
 // key. Least recently used files go first when the limit is reached. A cache that cannot be written or read never fails a run.
 
 import { createHash } from "node:crypto";
-import { closeSync, constants, openSync, readSync, rmSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -70,9 +70,8 @@ export class CachedFeatures {
     const description = found !== undefined && isDeepStrictEqual(found.values, own) ? found : { values: own, chunks: [] };
     const file = openSync(path, constants.O_RDWR | constants.O_CREAT);
     const kept = verifiedChunks(file, description);
-    truncateSync(path, countRecords(kept) * recordBytesOf(values));
     const now = new Date();
-    await utimes(path, now, now);
+    await utimes(path, now, now).catch(() => undefined);
     return new CachedFeatures(file, path, descriptionPath, { values: own, chunks: kept });
   }
 

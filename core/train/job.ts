@@ -17,12 +17,14 @@ import { inlineFunctions } from "../passes/inline-functions.js";
 import type { Graph, Model, TensorType } from "../graph/types.js";
 import { attachLoss, lossOutput, type Loss } from "../nn/losses.js";
 import { readModel } from "../onnx/file.js";
+import { wasExternal } from "../onnx/tensors.js";
 import { inferGraph } from "../ops/infer.js";
 import { analyseBatch, type BatchAnalysis } from "../passes/batch.js";
 import { prune } from "../passes/prune.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { buildPhaseGraph, markParameters, type PhaseContext, type SettledPhase } from "./phase-graph.js";
 import { assertTrainable, blockedRequests, defaultPlan } from "./plan.js";
+import { hashTensor } from "./proof.js";
 import { phasesOf, type LossSettings, type ResolvedRecipe } from "./recipe.js";
 import { buildTraining } from "./step-program.js";
 import { attachHead, type Surgery } from "./surgery.js";
@@ -101,7 +103,7 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
   const model: Model = { ...whole, graph: freedWhereFree(whole.graph) };
   const job: Job = {
     recipe,
-    id: identify(recipe, baseModel, table.sha256),
+    id: identify(recipe, [baseModel, ...dataFileHashes(read.graph)], table.sha256),
     baseModel,
     model,
     stored: surgery === undefined && model.graph === inlined.graph ? base : model,
@@ -252,7 +254,12 @@ function settledLoss({ classWeights, ...loss }: LossSettings): Loss {
 /** Keys that say where things lie, not what is computed; what the files hold counts by its hash. */
 const places: readonly string[] = ["path", "folder", "model", "output", "cache"];
 
-function identify(recipe: ResolvedRecipe, baseModel: string, data: string): string {
+/** Hashes of the tensors that lie in files beside the model's own. */
+function dataFileHashes({ initializers }: Graph): readonly string[] {
+  return [...initializers.values()].filter(wasExternal).map(hashTensor);
+}
+
+function identify(recipe: ResolvedRecipe, baseModel: readonly string[], data: string): string {
   const decisive = Object.entries({ ...recipe, data: { ...recipe.data, csv: "" } }).filter(([key]) => !places.includes(key));
   return createHash("sha256")
     .update(JSON.stringify([decisive, baseModel, data]))

@@ -1,7 +1,7 @@
 // A phase ready to run: its features and its two programs (compiled per batch size on first use), fed with a run's weights.
 
 import { elementCount } from "../graph/dims.js";
-import { stream, uniform } from "../nn/random.js";
+import { fillUniform, stream } from "../nn/random.js";
 import type { Arena } from "../optim/arena.js";
 import type { Executor, HostTensor } from "../runtime/executor.js";
 import { asFloat32 } from "../runtime/host-tensor.js";
@@ -129,8 +129,8 @@ function mix(running: Master | undefined, batch: HostTensor, momentum: number): 
 
 /** Inverted dropout: kept elements count 1 ÷ (1 − ratio). The draw depends on seed, step and layer only. */
 function drawMask({ value, ratio, tensor }: MaskInput, seed: number, step: number): void {
-  const random = stream(seed, `dropout ${value}`, step);
-  const { data } = tensor;
-  const kept = tensor.dtype === "bool" ? 1 : 1 / (1 - ratio);
-  for (let i = 0; i < data.length; i++) data[i] = uniform(random, i) >= ratio ? kept : 0;
+  const data = tensor.data as Float32Array;
+  fillUniform(stream(seed, `dropout ${value}`, step), data);
+  const kept = 1 / (1 - ratio);
+  for (let i = 0; i < data.length; i++) data[i] = data[i] >= ratio ? kept : 0;
 }

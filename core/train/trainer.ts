@@ -7,10 +7,11 @@ import type { Arena } from "../optim/arena.js";
 import { learningRateAt } from "../optim/schedules.js";
 import type { Executor } from "../runtime/executor.js";
 import type { TrainHooks } from "./events.js";
-import { addBatch, evaluateRows, setMetrics, type Evaluation } from "./evaluate.js";
+import { addBatch, evaluateRows, setMetrics, type Evaluation, type EvaluationOptions } from "./evaluate.js";
 import type { Job } from "./job.js";
 import { openPhase, type OpenPhase } from "./open-phase.js";
 import type { SettledPhase } from "./phase-graph.js";
+import type { Weights } from "./phase-runtime.js";
 import { changedTensors, hashTensors, type TensorHashes } from "./proof.js";
 import { emptySums, masterFor, restore, snapshotOf, type PhaseBest, type RunState, type Snapshot } from "./state.js";
 
@@ -31,7 +32,7 @@ export interface TrainerOptions {
 }
 
 /** Milliseconds between two checkpoints within a phase. */
-const checkpointEvery = 10_000;
+const checkpointEvery = 30_000;
 
 export type Ending = "completed" | "stopped";
 
@@ -70,8 +71,17 @@ export class Trainer {
     const opened = await this.#openPhase(index);
     const best = this.#state.best[index];
     if (opened === undefined || best === undefined) return undefined;
-    const { targets, recipe } = this.#job;
-    return evaluateRows(opened.runtime, targets, rows, opened.phase.batchSize, best.weights, recipe.metrics);
+    return this.#evaluate(opened, rows, best.weights, this.#job.recipe.metrics);
+  }
+
+  #evaluate(
+    { runtime, phase }: OpenPhase,
+    rows: Uint32Array,
+    weights: Weights,
+    wanted: EvaluationOptions["wanted"],
+  ): Promise<Evaluation | undefined> {
+    const { stopRequested } = this.#options.hooks;
+    return evaluateRows(runtime, this.#job.targets, rows, weights, { batchSize: phase.batchSize, wanted, stopRequested });
   }
 
   async close(): Promise<void> {
@@ -96,10 +106,9 @@ export class Trainer {
     for (const name of [...graph.trainable, ...graph.movingStatistics]) trained.add(name);
     while (position.epoch < phase.epochs) {
       if ((await this.#trainEpoch(opened)) === "stopped") return "stopped";
-      await this.#finishEpoch(opened);
+      if ((await this.#finishEpoch(opened)) === "stopped") return "stopped";
       Object.assign(position, { epoch: position.epoch + 1, batch: 0, totalEpochs: position.totalEpochs + 1 });
       this.#state.sums = emptySums();
-      if (position.epoch < phase.epochs && performance.now() - this.#lastCheckpoint > checkpointEvery) await this.#checkpoint(phase);
     }
     const best = this.#state.best[position.phase];
     if (best !== undefined) restore(this.#state, best.weights);
@@ -150,6 +159,7 @@ export class Trainer {
       });
       // The runtime blocks this thread; messages such as a stop are read here.
       await new Promise(setImmediate);
+      if (performance.now() - this.#lastCheckpoint > checkpointEvery) await this.#checkpoint(phase);
     }
     return "completed";
   }
@@ -168,20 +178,24 @@ export class Trainer {
   }
 
   /** @throws run/diverged where the epoch's last step left weights, or a validation loss, that are not finite */
-  async #finishEpoch({ phase, runtime }: OpenPhase): Promise<void> {
+  async #finishEpoch(opened: OpenPhase): Promise<Ending> {
+    const { phase } = opened;
     const { recipe, split, targets } = this.#job;
     const { position, sums, weights, best, history } = this.#state;
     for (const [name, { data }] of weights) if (!data.every(Number.isFinite)) throw errors.weightsDiverged(name, position.step, position.epoch + 1);
     const train = setMetrics(sums, targets, recipe.metrics);
-    const held =
-      split.validation.length === 0 ? undefined : evaluateRows(runtime, targets, split.validation, phase.batchSize, weights, recipe.metrics);
-    const validation = (await held)?.metrics;
+    const wanted = recipe.metrics.filter((metric) => metric !== "confusionMatrix");
+    const held = split.validation.length === 0 ? undefined : await this.#evaluate(opened, split.validation, weights, wanted);
+    // The position is still the epoch's end, so a resumed run validates again.
+    if (split.validation.length > 0 && held === undefined) return "stopped";
+    const validation = held?.metrics;
     if (validation !== undefined && !Number.isFinite(validation.loss)) throw errors.diverged(position.step, position.epoch + 1, validation.loss);
     const known = best[position.phase];
     if (isBetter(validation?.loss, known)) best[position.phase] = { epoch: position.epoch, loss: validation?.loss, weights: snapshotOf(this.#state) };
     const record = { phase: phase.name, epoch: position.epoch + 1, train, ...(validation === undefined ? {} : { validation }) };
     history.push(record);
     this.#options.hooks.emit({ event: "epoch", ...record });
+    return "completed";
   }
 
   /** Compares what was frozen with what it was when the span began. @throws check/proof */

@@ -89,6 +89,13 @@ describe("frostline inspect", () => {
     assert.match(typo.stderr, /freeze rule "fc9\.\*" matches no parameter\nhint: Did you mean "fc/);
   });
 
+  it("says that its output cannot be written, with status 4 and no stack trace", async function () {
+    if (process.platform !== "linux") this.skip();
+    const { status, stderr } = await frostline(["inspect", "model.onnx"], { cwd: space.folder, into: "/dev/full" });
+    assert.equal(status, 4);
+    assert.match(stderr, /^error: cannot write "standard output": the disk is full\n$/);
+  });
+
   it("ends quietly when nobody reads on", async () => {
     const { status, stderr } = await frostline(["inspect", "model.onnx"], { cwd: space.folder, onOutput: (_, child) => child.stdout?.destroy() });
     assert.equal(status, 0);

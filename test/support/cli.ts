@@ -14,6 +14,8 @@ export interface CliOptions {
   readonly preload?: string;
   /** Largest size of a file that the process may write, in KiB: what a full disk looks like. POSIX only. */
   readonly fileLimit?: number;
+  /** File that standard output goes to instead. POSIX only. */
+  readonly into?: string;
 }
 
 export interface CliResult {
@@ -22,11 +24,12 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-export function frostline(args: readonly string[], { cwd, onOutput, preload, fileLimit }: CliOptions = {}): Promise<CliResult> {
+export function frostline(args: readonly string[], { cwd, onOutput, preload, fileLimit, into }: CliOptions = {}): Promise<CliResult> {
+  const script = `${fileLimit === undefined ? "" : `ulimit -f ${fileLimit}; `}exec "$@"${into === undefined ? "" : ` > ${into}`}`;
   const [command, all] =
-    fileLimit === undefined
+    fileLimit === undefined && into === undefined
       ? [process.execPath, [entry, ...args]]
-      : ["bash", ["-c", `ulimit -f ${fileLimit}; exec "$@"`, "bash", process.execPath, entry, ...args]];
+      : ["bash", ["-c", script, "bash", process.execPath, entry, ...args]];
   const child = spawn(command, all, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, ...(preload === undefined ? {} : { NODE_OPTIONS: `--require ${preload}` }) },

@@ -62,6 +62,16 @@ describe("losses", () => {
     assert.equal(lossInput(model([node("Softmax", ["x"], ["y"])]), "y", meanSquaredError), "y");
   });
 
+  it("looks past whatever hands the probabilities on", () => {
+    const shape = tensorOf("int64", [0, 3]);
+    for (const hand of [node("Cast", ["p"], ["y"], { to: 1 }), node("Flatten", ["p"], ["y"]), node("Reshape", ["p", "shape"], ["y"])]) {
+      const graph = { ...model([node("Softmax", ["x"], ["p"], { axis: 1 }), hand]), initializers: new Map([["shape", shape]]) };
+      assert.equal(lossInput(graph, "y", crossEntropy), "x", hand.opType);
+      const sigmoid = { ...graph, nodes: [node("Sigmoid", ["x"], ["p"]), hand] };
+      assert.equal(thrown(() => lossInput(sigmoid, "y", crossEntropy)).code, "recipe/loss");
+    }
+  });
+
   const weights = [0.5, 2, 3];
   const logProbabilities = [logits.slice(0, 3), logits.slice(3)].map((row) => row.map((v) => v - Math.log(row.reduce((s, x) => s + Math.exp(x), 0))));
   const [smoothing, picked] = [0.1, [2, 0]];

@@ -166,4 +166,16 @@ describe("the store of features", () => {
     other?.close();
     assert.equal(await openCache(total - 1), undefined);
   });
+
+  it("leaves what another run has written but not yet made count", async () => {
+    const first = (await openCache()) as CachedFeatures;
+    first.append(new Uint8Array(16 * 16).fill(7));
+    const second = (await openCache()) as CachedFeatures;
+    first.append(new Uint8Array(16 * 16).fill(9));
+    const record = new Uint8Array(16);
+    first.read(2, record);
+    assert.deepEqual([...new Set(record)], [7]);
+    first.close();
+    second.close();
+  });
 });
