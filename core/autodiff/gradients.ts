@@ -9,7 +9,7 @@ import { ancestors, readsOf } from "../graph/traverse.js";
 import { validate } from "../graph/validate.js";
 import { definitionOf } from "../ops/index.js";
 import { inferGraph, inferNode, type InferOptions } from "../ops/infer.js";
-import type { Facts, GradientContext } from "../ops/define.js";
+import type { Facts, GradientContext, GradientRule } from "../ops/define.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { flowTo, type Flow } from "./flow.js";
 
@@ -128,9 +128,20 @@ class Driver {
     if (definition === undefined || typeof definition.grad !== "function") return;
     const needs = node.inputs.map((name, i) => name !== "" && this.#wanted.has(name) && flowTo(node, i, this.#facts).kind === "flows");
     if (!needs.includes(true) || !node.outputs.some((o) => this.#arrived.has(o))) return;
+    try {
+      this.#backward(node, definition.grad, needs);
+    } catch (error) {
+      if (!(error instanceof errors.EngineError) || error.code !== "model/unknown-rank") throw error;
+      // A rule can only name a value that it has made itself; the person needs the one of the model that it was made from.
+      const unknown = [...node.inputs, ...node.outputs].find((name) => name !== "" && this.#facts(name).type?.shape === undefined);
+      throw unknown === undefined ? error : errors.unknownRank(node, unknown);
+    }
+  }
+
+  #backward(node: Node, rule: GradientRule, needs: readonly boolean[]): void {
     const context = this.#context(node);
     this.builder.scope = `${node.inputs[needs.indexOf(true)]}_grad`;
-    const results = definition.grad(context);
+    const results = rule(context);
     for (const [i, name] of node.inputs.entries()) {
       if (!needs[i]) continue;
       this.builder.scope = `${name}_grad`;

@@ -204,6 +204,16 @@ describe("an operator without a gradient", () => {
     assert.deepEqual(gradients(graph, ["y"], ["p"]).gradients, ["p_grad"]);
   });
 
+  it("is named with the value of the model whose rank is not known", async () => {
+    const graph = graphOf({
+      inputs: [info("x", ["N", 1, 3]), info("w", [3, 2])],
+      outputs: ["y"],
+      nodes: [node("Squeeze", ["x"], ["flat"], {}, "/Squeeze"), node("MatMul", ["flat", "w"], ["y"], {}, "/head/MatMul")],
+    });
+    const error = await failure("model/unknown-rank", () => gradients(graph, ["y"], ["w"], { seeds: new Map([["y", "x"]]) }));
+    assert.match(error.message, /MatMul "\/head\/MatMul": the rank of "flat" is not known/);
+  });
+
   it("does not matter where nothing that is trained lies before it", () => {
     const graph = unsupported([node("Mul", ["p", "w"], ["y"])], "y");
     assert.deepEqual(gradients(insertStops(graph, ["p"]), ["y"], ["w"]).gradients.length, 1);
