@@ -195,7 +195,9 @@ export class TrainView {
     const { colors } = this.#terminal;
     if (frozen === 0) return "Proof: no tensor was frozen.";
     const readBack = output === undefined ? "" : `, read back from ${shown(output)}`;
-    const text = `Proof: ${count(unchanged)} of ${plural(frozen, "frozen tensor")} unchanged (SHA-256 before and after each phase${readBack})`;
+    // Statistics that stay fixed are in the proof too.
+    const what = `${plural(frozen, "frozen tensor")}${(this.#plan?.totals.buffers ?? 0) > 0 ? " and fixed buffers" : ""}`;
+    const text = `Proof: ${count(unchanged)} of ${what} unchanged (SHA-256 before and after each phase${readBack})`;
     return changed.length === 0 ? colors.green(text) : colors.red(`${text}; changed: ${changed.join(", ")}`);
   }
 }
