@@ -247,6 +247,33 @@ function paddings({ node, inputs, numbers }: Site, rank: number): readonly Paddi
   return axes.map((axis, i) => ({ axis: resolveAxis(node, axis, rank), before: pads[i], after: pads[i + axes.length] }));
 }
 
+const modeOf = (node: Node): string => stringAttribute(node, "mode", "constant");
+
+/**
+ * Gradient along one axis of a padding that repeats elements: what was added before and behind goes back to the elements that it came
+ * from: by `reflect` those next to the outermost, in reverse, by `edge` the outermost.
+ */
+function unrepeat(b: GraphBuilder, dy: Value, x: Value, mode: string, { axis, before, after }: Padding): Value {
+  const [front, back] = [before as number, after as number];
+  const d = sizeOf(b, x, axis);
+  const place = (part: Value, at: Size, behind: Size): Value => {
+    const gathered = mode === "edge" ? b.reduceSum(part, [axis]) : b.slice(part, [axis], [-1], [-endless], [-1]);
+    return padAlong(b, gathered, [axis], [at], [behind]);
+  };
+  const parts = [b.slice(dy, [axis], [front], [-back || beyondEnd])];
+  if (front > 0) {
+    const [at, behind] = mode === "edge" ? [0, minus(b, d, 1)] : [1, minus(b, d, front + 1)];
+    parts.push(place(b.slice(dy, [axis], [0], [front]), at, behind));
+  }
+  if (back > 0) {
+    const [at, behind] = mode === "edge" ? [minus(b, d, 1), 0] : [minus(b, d, back + 1), 1];
+    parts.push(place(b.slice(dy, [axis], [-back], [beyondEnd]), at, behind));
+  }
+  const shape = dy.type.shape?.map((size, i) => (i === axis ? (x.type.shape?.[axis] ?? size) : size));
+  const like: Value = { name: x.name, type: tensorType(x.type.dtype, shape) };
+  return b.sum(parts.map((part) => sameTypeAs(part, like))); // prettier-ignore
+}
+
 const pad = defineOp({
   type: "Pad",
   since: 18,
@@ -261,12 +288,22 @@ const pad = defineOp({
     });
     return [tensorType(x.dtype, shape)];
   },
-  unsupportedForm: ({ node }) => {
-    const mode = stringAttribute(node, "mode", "constant");
-    return mode === "constant" ? undefined : `padding mode "${mode}" repeats elements of the input; only "constant" can be trained through`;
+  unsupportedForm: (site) => {
+    const [rank, mode] = [site.inputs[0].type?.shape?.length, modeOf(site.node)];
+    if (mode === "constant") return undefined;
+    if (mode !== "reflect" && mode !== "edge") return `padding by "${mode}" is only computed, not differentiated`;
+    const list = rank === undefined ? undefined : paddings(site, rank);
+    const counted = list?.every(({ before, after }) => typeof before === "number" && typeof after === "number" && before >= 0 && after >= 0);
+    return counted === true ? undefined : `how many elements its mode "${mode}" repeats is not known before it runs`;
   },
-  grad: ({ b, node, inputs: [x, pads, , axes], dOutputs }) => [
+  grad: ({ b, node, inputs, dOutputs }) => [
     () => {
+      const [x, pads, , axes] = inputs;
+      if (modeOf(node) !== "constant") {
+        const site = { node, inputs, numbers: (i: number) => (isStatic(inputs[i]?.ints) ? inputs[i].ints : undefined) };
+        const list = (paddings(site, b.rank(x)) ?? []).filter(({ before, after }) => before !== 0 || after !== 0);
+        return sameTypeAs(list.reduce((dy, padding) => unrepeat(b, dy, x, modeOf(node), padding), dOutputs[0]), x); // prettier-ignore
+      }
       if (isStatic(pads.ints) && pads.ints.every((p) => p >= 0) && (axes === undefined || isStatic(axes.ints))) {
         const along = isStatic(axes?.ints) ? axes.ints : range(b.rank(x));
         const used = range(along.length).filter((i) => pads.ints?.[i] !== 0 || pads.ints[i + along.length] !== 0);

@@ -68,6 +68,12 @@ const pads: readonly GradientCase[] = [
   { op: "Pad", name: "negative", inputs: [float([4, 5]), ints([-1, -2, 0, -1])], dims: all },
   { op: "Pad", name: "of both signs", inputs: [float([4, 5]), ints([-1, 2, 3, -1])], dims: all },
   { op: "Pad", name: "known when it runs", inputs: [float([2, 3]), fedInts([1, 0, 0, 2])], dims: all },
+  ...["reflect", "edge"].flatMap((mode): readonly GradientCase[] => [
+    { op: "Pad", inputs: [float([2, 5]), ints([0, 2, 0, 1])], attributes: { mode }, dims: all },
+    { op: "Pad", inputs: [float([4, 5]), ints([3, 0, 2, 4])], attributes: { mode }, dims: all },
+    { op: "Pad", name: "chosen axes", inputs: [float([2, 3, 2]), ints([2, 1]), undefined, ints([-2])], attributes: { mode } },
+    { op: "Pad", opset: 9, inputs: [float([1, 2, 3])], attributes: { pads: attribute([0, 0, 1, 0, 0, 2]), mode } },
+  ]),
   { op: "Pad", opset: 7, inputs: [float([2, 3])], attributes: { pads: [0, 1, 1, 0], value: floatAttribute(1.5) } },
   { op: "Pad", opset: 9, inputs: [float([2, 3])], attributes: { pads: attribute([1, 1, 1, 1]), mode: "constant" } },
   { op: "Pad", opset: 11, inputs: [float([2, 3]), ints([0, -1, 1, 2])] },
