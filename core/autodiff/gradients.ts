@@ -60,7 +60,7 @@ function findPaths(graph: Graph, ys: readonly string[], xs: readonly string[], f
     if (reasons.has(node)) walls.push(node);
     for (const name of readsOf(node)) if (reached.has(name) && flowsFrom(node, new Set([name]), facts).length > 0) onPath.add(name);
   }
-  if (walls.length > 0) throw errors.noGradient(walls[0], reasons.get(walls[0]) ?? "", cutBehind(graph, walls, onPath));
+  if (walls.length > 0) throw errors.noGradient(walls[0], reasons.get(walls[0]) ?? "", cutBehind(graph, walls, onPath, ys));
   return onPath;
 }
 
@@ -77,18 +77,30 @@ function mayVary({ type }: Facts): boolean {
   return type === undefined || isFloat(type.dtype);
 }
 
-/** The first value behind all of the walls: whoever trains from there on meets none of them. */
-function cutBehind(graph: Graph, walls: readonly Node[], onPath: ReadonlySet<string>): string {
+/** The first value behind all of the walls that no path from them goes round: whoever trains from there on meets none of them. */
+function cutBehind(graph: Graph, walls: readonly Node[], onPath: ReadonlySet<string>, ys: readonly string[]): string {
   const behind = new Map<string, ReadonlySet<Node>>();
+  const candidates: string[] = [];
   for (const node of graph.nodes) {
     const met = new Set(readsOf(node).flatMap((name) => [...(behind.get(name) ?? [])]));
     if (walls.includes(node)) met.add(node);
     for (const name of node.outputs) {
       behind.set(name, met);
-      if (name !== "" && met.size === walls.length && onPath.has(name)) return name;
+      if (name !== "" && met.size === walls.length && onPath.has(name)) candidates.push(name);
     }
   }
-  return walls[0].outputs.find((name) => onPath.has(name)) ?? walls[0].outputs[0];
+  const [first = walls[0].outputs.find((name) => onPath.has(name)) ?? walls[0].outputs[0]] = candidates;
+  return candidates.find((cut) => !ys.includes(cut) && !isBypassed(graph, walls, onPath, ys, cut)) ?? first;
+}
+
+/** Whether a path leads from one of the walls to a y without passing through `cut`. */
+function isBypassed(graph: Graph, walls: readonly Node[], onPath: ReadonlySet<string>, ys: readonly string[], cut: string): boolean {
+  const reached = new Set<string>();
+  for (const node of graph.nodes) {
+    if (!walls.includes(node) && !readsOf(node).some((name) => reached.has(name))) continue;
+    for (const name of node.outputs) if (name !== cut && onPath.has(name)) reached.add(name);
+  }
+  return ys.some((y) => reached.has(y));
 }
 
 /** Values by position, each looked up when it is asked for: rules leave most of them alone. Undefined for one that is left out. */

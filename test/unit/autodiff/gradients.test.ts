@@ -204,6 +204,23 @@ describe("an operator without a gradient", () => {
     assert.deepEqual(gradients(graph, ["y"], ["p"]).gradients, ["p_grad"]);
   });
 
+  it("gives a cut that no path goes round", async () => {
+    const graph = graphOf({
+      inputs: [info("x", [2]), info("w", [2])],
+      outputs: ["y"],
+      nodes: [
+        node("Mul", ["x", "w"], ["a"]),
+        node("ReduceProd", ["a"], ["p"], { keepdims: 1 }, "first"),
+        node("ReduceProd", ["p"], ["q"], { keepdims: 1 }, "second"),
+        node("Add", ["p", "q"], ["both"]),
+        node("Neg", ["both"], ["y"]),
+      ],
+    });
+    const error = await failure("model/no-gradient", () => gradients(graph, ["y"], ["w"]));
+    assert.equal(error.data.cut, "both");
+    assert.deepEqual(gradients(insertStops(graph, ["both"]), ["y"], ["w"]).gradients, [undefined]);
+  });
+
   it("is named with the value of the model whose rank is not known", async () => {
     const graph = graphOf({
       inputs: [info("x", ["N", 1, 3]), info("w", [3, 2])],
