@@ -2,6 +2,7 @@
 // statistics too. What the arithmetic is, the operator's definition says.
 
 import type { Graph, Node, Tensor } from "../graph/types.js";
+import { freshName } from "../graph/names.js";
 import { validate } from "../graph/validate.js";
 import { definitionOf } from "../ops/index.js";
 import { inferGraph } from "../ops/infer.js";
@@ -23,12 +24,7 @@ export function useBatchStatistics(
   const facts = inferGraph(graph);
   const initializers = new Map<string, Tensor>(graph.initializers);
   const names = new Set([...graph.inputs.map((i) => i.name), ...initializers.keys(), ...graph.nodes.flatMap((n) => n.outputs)]);
-  const fresh = (hint: string): string => {
-    let name = hint;
-    for (let n = 1; names.has(name); n++) name = `${hint}.${n}`;
-    names.add(name);
-    return name;
-  };
+  const fresh = (hint: string): string => freshName(hint, names);
   const context: UpgradeContext = {
     constant: (tensor) => {
       const name = fresh("statistics_constant");

@@ -3,6 +3,7 @@
 
 import * as errors from "../errors.js";
 import { formatShape, symbol } from "../graph/dims.js";
+import { freshName } from "../graph/names.js";
 import { isFloat } from "../graph/tensor.js";
 import { ancestors, descendants, producers, readsOf } from "../graph/traverse.js";
 import type { Dim, Graph, Model, Node, Shape, Tensor, TensorType, ValueInfo, ValueType } from "../graph/types.js";
@@ -291,10 +292,7 @@ class Walk {
   }
 
   #fresh(hint: string): string {
-    let name = hint;
-    for (let n = 1; this.#names.has(name); n++) name = `${hint}.${n}`;
-    this.#names.add(name);
-    return name;
+    return freshName(hint, this.#names);
   }
 
   /** The first block that the outputs need, and the cut before it. */

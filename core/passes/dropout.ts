@@ -4,6 +4,7 @@
 import * as errors from "../errors.js";
 import { attributes, tensorAttribute } from "../graph/attributes.js";
 import { onnxDType } from "../graph/dtype-codes.js";
+import { freshName } from "../graph/names.js";
 import { numbersOf } from "../graph/tensor.js";
 import { producers, readsOf } from "../graph/traverse.js";
 import type { Graph, Node, ValueInfo } from "../graph/types.js";
@@ -92,11 +93,4 @@ function ratioOf(graph: Graph, node: Node, form: DropoutForm): number {
   });
   if (ratio === undefined) throw errors.badOperand(node, "its ratio is computed when the model runs, but a mask needs to know it before");
   return ratio;
-}
-
-function freshName(hint: string, names: Set<string>): string {
-  let name = hint;
-  for (let n = 1; names.has(name); n++) name = `${hint}.${n}`;
-  names.add(name);
-  return name;
 }

@@ -5,6 +5,7 @@ import { subgraphs } from "../graph/attributes.js";
 import { validate } from "../graph/validate.js";
 import { functionKey, type Attribute, type FunctionDefinition, type Graph, type Node } from "../graph/types.js";
 import { definitionOf } from "../ops/index.js";
+import { freshName } from "../graph/names.js";
 
 /**
  * The graph without functions. Values of a body are called `<call>/<name>`; what a call does not pass on takes the function's default.
@@ -57,7 +58,7 @@ class Inliner {
       // An output that is an input as well, or that is listed twice, needs a node of its own.
       else
         copies.push({
-          name: fresh(`${scope}/Identity`, this.#nodes),
+          name: freshName(`${scope}/Identity`, this.#nodes),
           opType: "Identity",
           domain: "",
           inputs: [name],
@@ -68,7 +69,7 @@ class Inliner {
     const rename = (name: string): string => {
       if (name === "") return "";
       let found = names.get(name);
-      if (found === undefined) names.set(name, (found = fresh(`${scope}/${name}`, this.#values)));
+      if (found === undefined) names.set(name, (found = freshName(`${scope}/${name}`, this.#values)));
       return found;
     };
     const resolve = (attribute: Attribute, name: string, node: Node): Attribute | undefined => {
@@ -81,7 +82,7 @@ class Inliner {
     };
     const instantiate = (node: Node): Node => ({
       ...node,
-      name: node.name === "" ? "" : fresh(`${scope}/${node.name}`, this.#nodes),
+      name: node.name === "" ? "" : freshName(`${scope}/${node.name}`, this.#nodes),
       inputs: node.inputs.map(rename),
       outputs: node.outputs.map(rename),
       attributes: instantiateAttributes(node),
@@ -120,14 +121,6 @@ class Inliner {
   #isCall(node: Node): boolean {
     return this.#functions.has(functionKey({ domain: node.domain, name: node.opType, overload: node.overload ?? "" }));
   }
-}
-
-/** `hint`, else `hint.1`, `hint.2`, …: whichever is not taken yet. */
-function fresh(hint: string, taken: Set<string>): string {
-  let name = hint;
-  for (let n = 1; taken.has(name); n++) name = `${hint}.${n}`;
-  taken.add(name);
-  return name;
 }
 
 /** Whether the operator's form may differ between two opsets; of an operator that is not known it may. */

@@ -2,6 +2,7 @@
 // `core/autodiff` decides.
 
 import * as errors from "../errors.js";
+import { freshName } from "../graph/names.js";
 import { nearest } from "../graph/nearest.js";
 import { producers } from "../graph/traverse.js";
 import type { Graph, Node } from "../graph/types.js";
@@ -51,11 +52,4 @@ export function lowerStops(graph: Graph): Graph {
 
 function stopNode(from: string, to: string): Node {
   return { name: `${from}_stop`, opType: "StopGradient", domain: "frostline", inputs: [from], outputs: [to], attributes: new Map() };
-}
-
-function freshName(hint: string, names: Set<string>): string {
-  let name = hint;
-  for (let n = 1; names.has(name); n++) name = `${hint}.${n}`;
-  names.add(name);
-  return name;
 }

@@ -7,6 +7,7 @@ import { validate } from "../graph/validate.js";
 import { factsOfTensor, factsOfType, inferOutputs } from "../ops/infer.js";
 import { definitionOf, internalOpset } from "../ops/index.js";
 import type { Facts, UpgradeContext } from "../ops/define.js";
+import { freshName } from "../graph/names.js";
 
 const nothing: Facts = { type: undefined };
 
@@ -83,11 +84,7 @@ class Upgrader {
   }
 
   #fresh(hint: string): string {
-    const { names } = this.#shared;
-    let name = hint;
-    for (let n = 1; names.has(name); n++) name = `${hint}.${n}`;
-    names.add(name);
-    return name;
+    return freshName(hint, this.#shared.names);
   }
 
   facts(value: string): Facts {

@@ -4,6 +4,7 @@
 import { collectParameters } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
 import { unknownDim } from "../graph/dims.js";
+import { freshName } from "../graph/names.js";
 import { isFloat } from "../graph/tensor.js";
 import { descendants, producers } from "../graph/traverse.js";
 import type { Dim, Graph, Model, Node, TensorType } from "../graph/types.js";
@@ -60,12 +61,7 @@ export function attachHead(model: Model, { after, layers, sampleShape, seed }: H
   const features = featuresAt(sampleShape === undefined ? trunk : withSampleShape(trunk, sampleShape), cut);
   const headPrefix = choosePrefix(graph);
   const taken = new Set([...valueAndNodeNames(trunk)]);
-  const fresh = (hint: string): string => {
-    let name = hint;
-    for (let n = 1; taken.has(name); n++) name = `${hint}_${n}`;
-    taken.add(name);
-    return name;
-  };
+  const fresh = (hint: string): string => freshName(hint, taken);
   const output = fresh(["output", "logits"].find((name) => !taken.has(name)) ?? "output");
   const head = buildHead(layers, features, output, { opset: opsetOf(graph), prefix: headPrefix, seed, fresh });
   const attached: Graph = {
