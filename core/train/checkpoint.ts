@@ -3,7 +3,7 @@
 import { z } from "zod";
 import * as errors from "../errors.js";
 import type { Tensor } from "../graph/types.js";
-import { hostTensorOf, tensorOfHost } from "../runtime/host-tensor.js";
+import { masterOf, tensorOfHost } from "../runtime/host-tensor.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 import { initialState, type Master, type RunState } from "./state.js";
 
@@ -114,11 +114,6 @@ function place(state: RunState, best: readonly BestEntry[], stored: string, mast
     const known = state.optimizer.get(name);
     state.optimizer.set(name, { step: 0, slots: { ...known?.slots, [rest[0]]: master.data } });
   }
-}
-
-function masterOf(tensor: Tensor): Master {
-  const { dtype, shape, data } = hostTensorOf(tensor);
-  return { dtype, shape, data: (data as Float32Array).slice() };
 }
 
 function parseJson(text: string | undefined): unknown {

@@ -1,5 +1,6 @@
 // Metrics over rows of data: sums gathered batch by batch while training, and whole passes in inference form.
 
+import { batches } from "../data/split.js";
 import {
   addMean,
   classAuc,
@@ -79,9 +80,9 @@ export async function evaluateRows(
   const predicted: number[] = [];
   let classes = 0;
   let sums = emptySums();
-  for (let start = 0; start < rows.length; start += batchSize) {
+  for (const part of batches(rows, batchSize)) {
     if (stopRequested()) return undefined;
-    const batch = [...rows.subarray(start, start + batchSize)];
+    const batch = [...part];
     const result = await runtime.evaluate(batch, weights);
     const scores = result.prediction.data as Float32Array;
     sums = addBatch(sums, targets, batch, result);

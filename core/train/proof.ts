@@ -71,13 +71,6 @@ export function changedTensors(before: TensorHashes, after: TensorHashes): reado
   return Object.entries(before).flatMap(([name, hash]) => (later.get(name) === hash ? [] : [name]));
 }
 
-/** Compares two moments. */
-export function compareHashes(before: TensorHashes, after: TensorHashes): ProofSummary {
-  const changed = changedTensors(before, after);
-  const frozen = Object.keys(before).length;
-  return { frozen, unchanged: frozen - changed.length, changed };
-}
-
 /** All spans in one: a tensor counts once, and as changed if any of its spans saw it change. */
 export function summariseProofs(proofs: readonly SpanProof[]): ProofSummary {
   const frozen = new Set(proofs.flatMap(({ before }) => Object.keys(before)));

@@ -1,7 +1,7 @@
 // The training loop: phases, epochs, steps, validation, the choice of the best epoch, checkpoints and the proof of each span. It works on a
 // `RunState` alone, so that a run that was stopped goes on from a checkpoint as if it had never stopped.
 
-import { shuffled } from "../data/split.js";
+import { batches, shuffled } from "../data/split.js";
 import * as errors from "../errors.js";
 import type { Arena } from "../optim/arena.js";
 import { learningRateAt } from "../optim/schedules.js";
@@ -133,14 +133,14 @@ export class Trainer {
     const state = this.#state;
     const { position } = state;
     const order = recipe.shuffle ? shuffled(split.train, recipe.seed, position.totalEpochs) : split.train;
-    const perEpoch = Math.ceil(order.length / phase.batchSize);
+    const groups = batches(order, phase.batchSize);
     const started = performance.now();
     let seen = 0;
-    while (position.batch < perEpoch) {
+    while (position.batch < groups.length) {
       if (this.#options.hooks.stopRequested()) return "stopped";
-      const rows = [...order.subarray(position.batch * phase.batchSize, (position.batch + 1) * phase.batchSize)];
-      const inPhase = position.epoch * perEpoch + position.batch;
-      const learningRate = learningRateAt(phase.schedule, phase.optimizer.learningRate, inPhase, phase.epochs * perEpoch);
+      const rows = [...groups[position.batch]];
+      const inPhase = position.epoch * groups.length + position.batch;
+      const learningRate = learningRateAt(phase.schedule, phase.optimizer.learningRate, inPhase, phase.epochs * groups.length);
       const result = await runtime.train(rows, state.weights, position.step);
       if (!Number.isFinite(result.loss)) throw errors.diverged(position.step + 1, position.epoch + 1, result.loss);
       for (const name of graph.trainable) this.#update(name, result.gradients.get(name)?.data, opened, learningRate);

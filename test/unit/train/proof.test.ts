@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { tensorOf } from "../../../core/graph/tensor.js";
 import type { Tensor } from "../../../core/graph/types.js";
-import { changedTensors, compareHashes, hashTensor, hashTensors, summariseProofs, type SpanProof } from "../../../core/train/proof.js";
+import { changedTensors, hashTensor, hashTensors, summariseProofs, type SpanProof } from "../../../core/train/proof.js";
 
 describe("the hash of a tensor", () => {
   it("is SHA-256 over type, shape and little-endian bytes", () => {
@@ -56,7 +56,6 @@ describe("a proof", () => {
     assert.deepEqual(changedTensors(before, before), []);
     const after = hashTensors([tensors[0], ["b", tensorOf("float32", [2.5])]]);
     assert.deepEqual(changedTensors(before, after), ["b", "__proto__"]);
-    assert.deepEqual(compareHashes(before, after), { frozen: 3, unchanged: 1, changed: ["b", "__proto__"] });
   });
 
   it("counts a tensor once over all spans, and as changed where one span saw that", () => {
