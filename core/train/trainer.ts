@@ -6,14 +6,15 @@ import * as errors from "../errors.js";
 import type { Arena } from "../optim/arena.js";
 import { learningRateAt } from "../optim/schedules.js";
 import type { Executor } from "../runtime/executor.js";
+import { masterOf } from "../runtime/host-tensor.js";
 import type { TrainHooks } from "./events.js";
 import { addBatch, evaluateRows, setMetrics, type Evaluation, type EvaluationOptions } from "./evaluate.js";
 import type { Job } from "./job.js";
-import { openPhase, type OpenPhase } from "./open-phase.js";
+import { dtypesOf, openPhase, type OpenPhase } from "./open-phase.js";
 import type { SettledPhase } from "./phase-graph.js";
 import type { Weights } from "./phase-runtime.js";
 import { changedTensors, hashTensors, type TensorHashes } from "./proof.js";
-import { emptySums, masterFor, restore, snapshotOf, type PhaseBest, type RunState, type Snapshot } from "./state.js";
+import { emptySums, masterFor, restore, snapshotOf, tensorsOf, type PhaseBest, type RunState, type Snapshot } from "./state.js";
 
 /** What the loop needs from whoever owns the run's folder. */
 export interface TrainerOptions {
@@ -71,7 +72,10 @@ export class Trainer {
     const opened = await this.#openPhase(index);
     const best = this.#state.best[index];
     if (opened === undefined || best === undefined) return undefined;
-    return this.#evaluate(opened, rows, best.weights, this.#job.recipe.metrics);
+    // As they are exported: rounded where the model's own element types are narrower.
+    const rounded = tensorsOf(best.weights, dtypesOf(this.#job.whole));
+    const weights = new Map([...rounded].map(([name, tensor]) => [name, masterOf(tensor)] as const));
+    return this.#evaluate(opened, rows, weights, this.#job.recipe.metrics);
   }
 
   #evaluate(
