@@ -11,7 +11,7 @@ import { thrown } from "../../support/graphs.js";
 const minimal = { model: "m.onnx", data: { csv: "d.csv", features: ["p*"], label: "label" }, loss: { type: "crossEntropy" } };
 
 function parse(recipe: Readonly<Record<string, unknown>> | string): Recipe {
-  return parseRecipe(typeof recipe === "string" ? recipe : JSON.stringify(recipe), "/work/r.finetune.json");
+  return parseRecipe(typeof recipe === "string" ? recipe : JSON.stringify(recipe), "/recipes/r.finetune.json");
 }
 
 interface Told {
@@ -46,7 +46,7 @@ describe("reading a recipe", () => {
       ["freeze", "head", "phases", "output", "threads", "provider"].filter((key) => key in recipe),
       [],
     );
-    assert.deepEqual(resolveRecipe(recipe, "/work/r.finetune.json").metrics, ["accuracy", "confusionMatrix"]);
+    assert.deepEqual(resolveRecipe(recipe, "/recipes/r.finetune.json").metrics, ["accuracy", "confusionMatrix"]);
   });
 
   it("reads comments, trailing commas and a byte order mark", () => {
@@ -107,13 +107,13 @@ describe("reading a recipe", () => {
   });
 
   it("makes paths absolute, relative to the recipe", () => {
-    const { model, data, output, folder } = resolveRecipe(parse({ ...minimal, output: "/out/o.onnx" }), "/work/a/r.json");
-    assert.deepEqual([model, data.csv, output, folder], ["/work/a/m.onnx", "/work/a/d.csv", "/out/o.onnx", "/work/a"]);
+    const { model, data, output, folder } = resolveRecipe(parse({ ...minimal, output: "/out/o.onnx" }), "/recipes/a/r.json");
+    assert.deepEqual([model, data.csv, output, folder], ["/recipes/a/m.onnx", "/recipes/a/d.csv", "/out/o.onnx", "/recipes/a"]);
   });
 
   it("refuses an output that would overwrite an input", () => {
     for (const output of ["m.onnx", "./x/../d.csv", "r.json"])
-      assert.equal(thrown(() => resolveRecipe(parse({ ...minimal, output }), "/work/r.json")).code, "recipe/output", output);
+      assert.equal(thrown(() => resolveRecipe(parse({ ...minimal, output }), "/recipes/r.json")).code, "recipe/output", output);
   });
 });
 
