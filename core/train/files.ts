@@ -1,5 +1,7 @@
-// Writing the files of a run: whole or not at all, with errors that name the path and say what to do.
+// The files of a run: written whole or not at all, with errors that name the path and say what to do, and told apart by their hashes.
 
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { access, constants, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { replaceFile } from "../atomic-file.js";
@@ -45,4 +47,11 @@ export async function requirePlaceFor(path: string): Promise<void> {
   } catch (cause) {
     throw errors.cannotWrite(path, cause);
   }
+}
+
+/** SHA-256 of a file's bytes in hex, read as a stream: a model of any size is held once, not twice. @throws the file system's error */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return hash.digest("hex");
 }

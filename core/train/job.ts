@@ -2,7 +2,6 @@
 // that what is wrong is said before anything is computed.
 
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { balancedWeights, binaryTargets, classLabels, numericTargets } from "../data/labels.js";
 import type { SampleSource } from "../data/source.js";
 import { split, type Split } from "../data/split.js";
@@ -22,6 +21,7 @@ import { inferGraph } from "../ops/infer.js";
 import { analyseBatch, type BatchAnalysis } from "../passes/batch.js";
 import { prune } from "../passes/prune.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
+import { hashFile } from "./files.js";
 import { buildPhaseGraph, markParameters, type PhaseContext, type SettledPhase } from "./phase-graph.js";
 import { assertTrainable, blockedRequests, defaultPlan } from "./plan.js";
 import { hashTensor } from "./proof.js";
@@ -66,9 +66,7 @@ export interface Job {
 export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
   const read = await readModel(recipe.model);
   const base: Model = { ...read, graph: inferenceForm(read.graph) };
-  const baseModel = createHash("sha256")
-    .update(await readFile(recipe.model))
-    .digest("hex");
+  const baseModel = await hashFile(recipe.model);
   const inlined: Model = { ...base, graph: inlineFunctions(base.graph) };
   // The data may take a while to read: plans are checked before, unless the head needs to know what the samples are like.
   const early = recipe.head !== undefined && hasOpenSizes(inlined.graph) ? await readSamplesOf(recipe) : undefined;

@@ -1,7 +1,5 @@
 // Comparing two model files: which tensors are the same, which changed, and whether one changed that must not have.
 
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { collectParameters } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
 import { subgraphs, tensorAttribute } from "../graph/attributes.js";
@@ -9,6 +7,7 @@ import { isFloat, isQuantised } from "../graph/tensor.js";
 import type { Graph, Model, Tensor } from "../graph/types.js";
 import { readModel } from "../onnx/file.js";
 import { isConstantNode } from "../ops/index.js";
+import { hashFile } from "./files.js";
 import { readTrainingMetadata } from "./metadata.js";
 import { applyPlan } from "./plan.js";
 import { hashTensor } from "./proof.js";
@@ -47,12 +46,6 @@ export async function verifyFiles(before: string, after: string, options: Verify
   if (expected === undefined) return report;
   const got = await hashFile(before);
   return { ...report, baseModel: { expected, got, same: got === expected } };
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest("hex");
 }
 
 /**
