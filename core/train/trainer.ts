@@ -3,7 +3,6 @@
 
 import { batches, shuffled } from "../data/split.js";
 import * as errors from "../errors.js";
-import type { Arena } from "../optim/arena.js";
 import { learningRateAt } from "../optim/schedules.js";
 import type { Executor } from "../runtime/executor.js";
 import { masterOf } from "../runtime/host-tensor.js";
@@ -15,6 +14,7 @@ import type { SettledPhase } from "./phase-graph.js";
 import type { Weights } from "./phase-runtime.js";
 import { changedTensors, hashTensors, type TensorHashes } from "./proof.js";
 import { emptySums, masterFor, restore, snapshotOf, tensorsOf, type PhaseBest, type RunState, type Snapshot } from "./state.js";
+import { WeightUpdate } from "./update.js";
 
 /** What the loop needs from whoever owns the run's folder. */
 export interface TrainerOptions {
@@ -106,10 +106,10 @@ export class Trainer {
     const { phase, graph } = opened;
     const { position, trained } = this.#state;
     this.#beginPhase(opened);
-    moveTo(opened.arena, this.#state, graph.trainable);
+    const update = new WeightUpdate(opened, this.#state);
     for (const name of [...graph.trainable, ...graph.movingStatistics]) trained.add(name);
     while (position.epoch < phase.epochs) {
-      if ((await this.#trainEpoch(opened)) === "stopped") return "stopped";
+      if ((await this.#trainEpoch(opened, update)) === "stopped") return "stopped";
       if ((await this.#finishEpoch(opened)) === "stopped") return "stopped";
       Object.assign(position, { epoch: position.epoch + 1, batch: 0, totalEpochs: position.totalEpochs + 1 });
       this.#state.sums = emptySums();
@@ -131,8 +131,7 @@ export class Trainer {
     state.spanBefore = hashTensors(frozen());
   }
 
-  async #trainEpoch(opened: OpenPhase): Promise<Ending> {
-    const { phase, graph, runtime } = opened;
+  async #trainEpoch({ phase, runtime }: OpenPhase, update: WeightUpdate): Promise<Ending> {
     const { recipe, split, targets } = this.#job;
     const state = this.#state;
     const { position } = state;
@@ -147,7 +146,7 @@ export class Trainer {
       const learningRate = learningRateAt(phase.schedule, phase.optimizer.learningRate, inPhase, phase.epochs * groups.length);
       const result = await runtime.train(rows, state.weights, position.step);
       if (!Number.isFinite(result.loss)) throw errors.diverged(position.step + 1, position.epoch + 1, result.loss);
-      for (const name of graph.trainable) this.#update(name, result.gradients.get(name)?.data, opened, learningRate);
+      update.apply(result.gradients, learningRate);
       state.sums = addBatch(state.sums, targets, rows, result);
       position.batch += 1;
       position.step += 1;
@@ -166,19 +165,6 @@ export class Trainer {
       if (performance.now() - this.#lastCheckpoint > checkpointEvery) await this.#checkpoint(phase);
     }
     return "completed";
-  }
-
-  #update(name: string, gradient: Float32Array | undefined, { optimizer, arena }: OpenPhase, learningRate: number): void {
-    const { weights, optimizer: states } = this.#state;
-    const master = weights.get(name);
-    if (master === undefined || gradient === undefined) return;
-    let own = states.get(name);
-    if (own === undefined || optimizer.slots.some((slot) => own?.slots[slot] === undefined)) {
-      own = { step: 0, slots: optimizer.initialState(master.data.length, (length) => arena.floats(length)) };
-      states.set(name, own);
-    }
-    own.step += 1;
-    optimizer.step(master.data, gradient, own.slots, { learningRate, step: own.step });
   }
 
   /** @throws run/diverged where the epoch's last step left weights, or a validation loss, that are not finite */
@@ -232,20 +218,4 @@ function startWeights({ best }: RunState, index: number): Snapshot {
 /** Lower validation loss wins, the earlier epoch on a tie; without validation the latest epoch does. */
 function isBetter(loss: number | undefined, known: PhaseBest | undefined): boolean {
   return loss === undefined || known?.loss === undefined || loss < known.loss;
-}
-
-/** Lays weights and running values of what trains into the phase's memory, values unchanged. */
-function moveTo(arena: Arena, { weights, optimizer }: RunState, trainable: readonly string[]): void {
-  const move = (data: Float32Array): Float32Array => {
-    const moved = arena.floats(data.length);
-    moved.set(data);
-    return moved;
-  };
-  for (const name of trainable) {
-    const master = weights.get(name);
-    if (master !== undefined) weights.set(name, { ...master, data: move(master.data) });
-    const state = optimizer.get(name);
-    if (state !== undefined)
-      optimizer.set(name, { ...state, slots: Object.fromEntries(Object.entries(state.slots).map(([slot, data]) => [slot, move(data)])) });
-  }
 }
