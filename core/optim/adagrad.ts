@@ -1,5 +1,6 @@
 // Adagrad. Settings are checked in index.ts.
 
+import { endOf, kernelsFor } from "./arena.js";
 import { zeroState, type AdagradSettings, type Optimizer } from "./define.js";
 
 const { fround, sqrt } = Math;
@@ -22,6 +23,11 @@ export function adagradOptimizer(settings: AdagradSettings): Optimizer {
     },
     step(parameter, gradient, { sum }, { learningRate, step }) {
       const rate = fround(learningRate / (1 + (step - 1) * settings.learningRateDecay));
+      const kernels = kernelsFor(parameter, gradient, sum);
+      if (kernels !== undefined) {
+        kernels.adagrad(parameter.byteOffset, gradient.byteOffset, sum.byteOffset, endOf(parameter), penalty, rate, epsilon);
+        return;
+      }
       for (let i = 0; i < parameter.length; i += 1) {
         const p = parameter[i];
         const g = fround(gradient[i] + fround(penalty * p));

@@ -3,7 +3,7 @@
 
 import { kernelBytes } from "./kernels/kernels.generated.js";
 
-/** Update rules over byte offsets; see kernels.wat for the operations and their order. */
+/** Update rules and vector arithmetic over byte offsets; see kernels.wat for the operations and their order. */
 export interface Kernels {
   adam(
     p: number, g: number, m: number, v: number, end: number,
@@ -11,6 +11,27 @@ export interface Kernels {
   ): void; // prettier-ignore
   sgd(p: number, g: number, end: number, rate: number, decay: number): void;
   momentum(p: number, g: number, m: number, end: number, rate: number, decay: number, momentum: number, share: number, ahead: number): void;
+  /** `a` and `b` are not looked at unless `centered` and `running` are 1. */
+  rmsprop(
+    p: number, g: number, v: number, a: number, b: number, end: number,
+    penalty: number, keep: number, share: number, epsilon: number, rate: number, momentum: number, centered: number, running: number,
+  ): void; // prettier-ignore
+  adagrad(p: number, g: number, s: number, end: number, penalty: number, rate: number, epsilon: number): void;
+  lion(
+    p: number, g: number, m: number, end: number,
+    shrink: number, rate: number, keepNow: number, shareNow: number, keepMean: number, shareMean: number,
+  ): void; // prettier-ignore
+  lambMeans(
+    p: number, g: number, m: number, v: number, end: number, keepMean: number, shareMean: number, keepSquare: number, shareSquare: number,
+    meanScale: number, squareScale: number, epsilon: number, decay: number,
+  ): number; // prettier-ignore
+  lambStep(
+    p: number, m: number, v: number, end: number, meanScale: number, squareScale: number, epsilon: number, decay: number, rate: number,
+  ): void; // prettier-ignore
+  sumOfSquares(x: number, end: number): number;
+  scale(x: number, end: number, factor: number): void;
+  clamp(x: number, end: number, limit: number): void;
+  mix(x: number, y: number, end: number, keep: number, share: number): void;
 }
 
 /** The part of the WebAssembly API that is used here; Node's types do not declare it. */

@@ -1,8 +1,9 @@
 // Lion, which steps by signs. Settings are checked in index.ts.
 
+import { endOf, kernelsFor } from "./arena.js";
 import { zeroState, type LionSettings, type Optimizer } from "./define.js";
 
-const { fround, sign } = Math;
+const { fround } = Math;
 const slots = ["mean"] as const;
 
 /**
@@ -22,10 +23,17 @@ export function lionOptimizer(settings: LionSettings): Optimizer {
     step(parameter, gradient, { mean }, { learningRate }) {
       const rate = fround(learningRate);
       const shrink = fround(1 - learningRate * settings.weightDecay);
+      const kernels = kernelsFor(parameter, gradient, mean);
+      if (kernels !== undefined) {
+        const [p, g, m, end] = [parameter.byteOffset, gradient.byteOffset, mean.byteOffset, endOf(parameter)];
+        kernels.lion(p, g, m, end, shrink, rate, keepNow, shareNow, keepMean, shareMean);
+        return;
+      }
       for (let i = 0; i < parameter.length; i += 1) {
         const g = gradient[i];
         const m = mean[i];
-        const direction = sign(fround(fround(keepNow * m) + fround(shareNow * g)));
+        const x = fround(fround(keepNow * m) + fround(shareNow * g));
+        const direction = x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x;
         parameter[i] = fround(parameter[i] * shrink) - rate * direction;
         mean[i] = fround(keepMean * m) + fround(shareMean * g);
       }

@@ -1,5 +1,6 @@
 // RMSprop. Settings are checked in index.ts.
 
+import { endOf, kernelsFor } from "./arena.js";
 import { zeroState, type Optimizer, type RmspropSettings } from "./define.js";
 
 const { fround, max, sqrt } = Math;
@@ -22,8 +23,16 @@ export function rmspropOptimizer(settings: RmspropSettings): Optimizer {
     settings,
     slots,
     initialState: (length, allocate) => zeroState(slots, length, allocate),
-    step(parameter, gradient, { square, mean, momentum: running }, { learningRate }) {
+    step(parameter, gradient, state, { learningRate }) {
+      const { square, mean, momentum: running } = state;
       const rate = fround(learningRate);
+      const kernels = kernelsFor(parameter, gradient, ...Object.values(state));
+      if (kernels !== undefined) {
+        const [p, g, v, a, b] = [parameter, gradient, square, centered ? mean : square, momentum === 0 ? square : running].map((x) => x.byteOffset);
+        const flags = [Number(centered), Number(momentum !== 0)] as const;
+        kernels.rmsprop(p, g, v, a, b, endOf(parameter), penalty, keep, share, epsilon, rate, momentum, ...flags);
+        return;
+      }
       for (let i = 0; i < parameter.length; i += 1) {
         const p = parameter[i];
         const g = fround(gradient[i] + fround(penalty * p));

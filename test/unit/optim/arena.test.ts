@@ -12,6 +12,14 @@ const settings: readonly OptimizerInput[] = [
   { type: "sgd", learningRate: 0.1, momentum: 0.9, nesterov: true },
   { type: "adam", learningRate: 0.01, weightDecay: 0.1 },
   { type: "adamw", learningRate: 0.01, weightDecay: 0.1, betas: [0.8, 0.99], epsilon: 1e-6 },
+  { type: "rmsprop", learningRate: 0.01, weightDecay: 0.1 },
+  { type: "rmsprop", learningRate: 0.01, momentum: 0.9 },
+  { type: "rmsprop", learningRate: 0.01, centered: true, alpha: 0.9 },
+  { type: "rmsprop", learningRate: 0.01, centered: true, momentum: 0.8, weightDecay: 0.1, epsilon: 0 },
+  { type: "adagrad", learningRate: 0.1, weightDecay: 0.1, learningRateDecay: 0.1, initialAccumulator: 0.3 },
+  { type: "lion", learningRate: 0.01, weightDecay: 0.1 },
+  { type: "lamb", learningRate: 0.01 },
+  { type: "lamb", learningRate: 0.01, weightDecay: 0, epsilon: 0 },
 ];
 
 function normals(length: number, purpose: string): Float32Array {
