@@ -1,0 +1,181 @@
+// Our side of the bench: trains a task with the engine's own passes, step program and optimizer. It is run as a child process and answers
+// requests (see protocol.ts).
+
+import { createInterface } from "node:readline";
+import { nodePositions } from "../../core/autodiff/parameters.js";
+import { elementCount } from "../../core/graph/dims.js";
+import type { Graph, Tensor, TensorType } from "../../core/graph/types.js";
+import { lossOutput } from "../../core/nn/losses.js";
+import { readModel } from "../../core/onnx/file.js";
+import { Arena } from "../../core/optim/arena.js";
+import type { Optimizer } from "../../core/optim/define.js";
+import { createOptimizer } from "../../core/optim/index.js";
+import { completeSchedule } from "../../core/optim/schedules.js";
+import { analyseBatch } from "../../core/passes/batch.js";
+import { inferenceForm } from "../../core/passes/inference-form.js";
+import { inlineFunctions } from "../../core/passes/inline-functions.js";
+import { bindInputs } from "../../core/passes/specialise.js";
+import type { Executor, HostTensor } from "../../core/runtime/executor.js";
+import { hostTensorOf, masterOf } from "../../core/runtime/host-tensor.js";
+import { createExecutor } from "../../core/runtime/select.js";
+import { FeatureStore, type FeatureMaker, type FeatureValue } from "../../core/train/features.js";
+import { buildPhaseGraph, type PhaseContext, type PhaseGraph, type SettledPhase } from "../../core/train/phase-graph.js";
+import { PhaseRuntime } from "../../core/train/phase-runtime.js";
+import { readSafetensors } from "../../core/train/safetensors.js";
+import type { Master } from "../../core/train/state.js";
+import type { Replies, Request, Task } from "./protocol.js";
+
+/** A task made ready: what the engine's trainer holds while it trains a phase. */
+class Training {
+  readonly #runtime: PhaseRuntime;
+  readonly #optimizer: Optimizer;
+  readonly #learningRate: number;
+  readonly #weights: ReadonlyMap<string, Master>;
+  readonly #slots: ReadonlyMap<string, Readonly<Record<string, Float32Array>>>;
+  readonly #batchSize: number;
+  readonly #samples: number;
+  #step = 0;
+
+  private constructor(task: Task, graph: PhaseGraph, runtime: PhaseRuntime, arena: Arena, samples: number) {
+    this.#runtime = runtime;
+    this.#optimizer = createOptimizer(task.optimizer);
+    this.#learningRate = task.optimizer.learningRate;
+    const trainable = new Set(graph.trainable);
+    const own = graph.marked.filter(({ name }) => trainable.has(name));
+    this.#weights = new Map(own.map(({ name, tensor }) => [name, inArena(arena, masterOf(tensor))]));
+    const initial = (length: number) => this.#optimizer.initialState(length, (n) => arena.floats(n));
+    this.#slots = new Map([...this.#weights].map(([name, { data }]) => [name, initial(data.length)]));
+    this.#batchSize = task.batchSize;
+    this.#samples = samples;
+  }
+
+  static async prepare(task: Task, executor: Executor): Promise<Training> {
+    const model = await readModel(task.model);
+    const whole = inlineFunctions(inferenceForm(model.graph));
+    const batch = analyseBatch(whole);
+    const context: PhaseContext = {
+      output: lossOutput(whole, {}),
+      loss: { type: "crossEntropy" },
+      headPrefix: undefined,
+      headDropout: new Set(),
+      modelDropout: false,
+      positions: nodePositions(whole),
+    };
+    const graph = buildPhaseGraph({ whole, graph: batch.graph, batch }, phaseOf(task), context);
+    const { tensors } = await readSafetensors(task.tensors);
+    const samples = hostTensorOf(requireTensor(tensors, "samples"));
+    const labels = hostTensorOf(requireTensor(tensors, "labels"));
+    const features = await openStore(task, graph, batch.graph, samples, executor);
+    const lengths = graph.marked.filter(({ name }) => graph.trainable.includes(name)).map(({ shape }) => elementCount(shape));
+    const optimizer = createOptimizer(task.optimizer);
+    const arena = new Arena(lengths.flatMap((length) => Array.from({ length: 2 + optimizer.slots.length }, () => length)));
+    const indices = Int32Array.from(labels.data as BigInt64Array, Number);
+    const targets = { kind: "classes", logits: true, classes: Math.max(...indices) + 1, indices } as const;
+    const plan = { ...graph, output: context.output, loss: context.loss, boundary: features.values };
+    const runtime = new PhaseRuntime(executor, plan, features, targets, 0, arena);
+    return new Training(task, graph, runtime, arena, samples.shape[0]);
+  }
+
+  async run(steps: number): Promise<Replies["run"]> {
+    const losses: number[] = [];
+    const start = performance.now();
+    for (let i = 0; i < steps; i++) losses.push(await this.#train());
+    return { losses, milliseconds: performance.now() - start };
+  }
+
+  async #train(): Promise<number> {
+    const from = (this.#step * this.#batchSize) % this.#samples;
+    const rows = Array.from({ length: this.#batchSize }, (_, i) => from + i);
+    const { loss, gradients } = await this.#runtime.train(rows, this.#weights, this.#step);
+    this.#step += 1;
+    for (const [name, { data }] of this.#weights) {
+      const [gradient, slots] = [gradients.get(name), this.#slots.get(name)];
+      if (gradient === undefined || slots === undefined) continue;
+      this.#optimizer.step(data, gradient.data, slots, { learningRate: this.#learningRate, step: this.#step });
+    }
+    return loss;
+  }
+}
+
+function inArena(arena: Arena, master: Master): Master {
+  const data = arena.floats(master.data.length);
+  data.set(master.data);
+  return { ...master, data };
+}
+
+function phaseOf({ freeze, optimizer, batchSize }: Task): SettledPhase {
+  const schedule = completeSchedule({ type: "constant" });
+  return { name: "bench", freeze, stopGradient: [], batchNorm: "fixed", optimizer, schedule, epochs: 1, batchSize };
+}
+
+/** Samples as they are where nothing is frozen before what trains, and kept; else the frozen part runs again for every batch. */
+async function openStore(task: Task, graph: PhaseGraph, model: Graph, samples: HostTensor, executor: Executor): Promise<FeatureStore> {
+  const [input] = model.inputs;
+  const values = graph.boundary.map((name) => valueOf(name, [input, ...(graph.prefix?.outputs ?? [])], samples.shape.slice(1)));
+  const type: TensorType = { ...(input.type as TensorType), shape: [task.batchSize, ...samples.shape.slice(1)] };
+  const program = graph.prefix === undefined ? undefined : await executor.compile(bindInputs(graph.prefix, new Map([[input.name, type]])));
+  const maker: FeatureMaker = {
+    values,
+    batchSize: task.batchSize,
+    executions: () => 0,
+    make: async (indices) => {
+      const rows = pick(samples, indices);
+      const made = { ...(await program?.run({ [input.name]: rows })), [input.name]: rows };
+      return values.map(({ name }) => made[name]);
+    },
+    release: async () => {},
+  };
+  const store = new FeatureStore(maker, {
+    samples: samples.shape[0],
+    cache: undefined,
+    memoryLimit: program === undefined ? Infinity : 0,
+    onProgress: () => {},
+    stopRequested: () => false,
+    onCacheError: () => {},
+  });
+  await store.fill();
+  return store;
+}
+
+function valueOf(name: string, declared: readonly { readonly name: string; readonly type: unknown }[], sampleShape: readonly number[]): FeatureValue {
+  const { dtype, shape = [] } = declared.find((value) => value.name === name)?.type as TensorType;
+  const rest = shape.slice(1).map((size, i) => (typeof size === "number" ? size : sampleShape[i]));
+  return { name, dtype, shape: [1, ...rest] };
+}
+
+/** The samples of a batch, which follow one another. */
+function pick({ dtype, shape, data }: HostTensor, indices: readonly number[]): HostTensor {
+  const size = elementCount(shape.slice(1));
+  return { dtype, shape: [indices.length, ...shape.slice(1)], data: data.subarray(indices[0] * size, (indices[0] + indices.length) * size) };
+}
+
+function requireTensor(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new Error(`the task's file has no tensor "${name}"`);
+  return tensor;
+}
+
+let training: Training | undefined;
+
+async function answer(request: Request): Promise<Replies[keyof Replies]> {
+  if (request.verb === "prepare") {
+    const start = performance.now();
+    const executor = await createExecutor({ threads: request.body.threads });
+    training = await Training.prepare(request.body, executor);
+    return { description: executor.description, milliseconds: performance.now() - start };
+  }
+  if (training === undefined) throw new Error("asked to run before anything was prepared");
+  return training.run(request.body.steps);
+}
+
+async function serve(): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const reply = await answer(JSON.parse(line) as Request).then(
+      (body) => ({ body }),
+      (error: unknown) => ({ error: error instanceof Error ? error.message : String(error) }),
+    );
+    process.stdout.write(`${JSON.stringify(reply)}\n`);
+  }
+}
+
+void serve();

@@ -1,0 +1,105 @@
+// The rows of the bench's table: which model is trained how, and what is aimed at. Files that the sides read are written here.
+
+import { join } from "node:path";
+import type { Graph, Tensor } from "../../core/graph/types.js";
+import { writeModel } from "../../core/onnx/file.js";
+import { writeSafetensors } from "../../core/train/safetensors.js";
+import { cnn, integerTensor, mlp, transformer, uniformTensor } from "./models.js";
+import type { Task, TaskOptimizer } from "./protocol.js";
+
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  /** Most that our time may be of PyTorch's. */
+  readonly target: { readonly intel: number; readonly amd: number };
+  readonly kind: Task["kind"];
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly freeze: readonly string[];
+  readonly optimizer: TaskOptimizer;
+  readonly batchSize: number;
+  readonly material: () => Material | Promise<Material>;
+}
+
+/** A model and the samples that it is trained on. */
+export interface Material {
+  readonly graph: Graph;
+  readonly samples: Tensor;
+  readonly labels: Tensor;
+}
+
+/** Different batches that are trained on in turn. */
+const batchesPerRow = 10;
+
+const adam: TaskOptimizer = { type: "adam", learningRate: 0.001, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0 };
+const adamw: TaskOptimizer = { ...adam, type: "adamw", learningRate: 0.0003, weightDecay: 0.01 };
+
+const transformerSizes = { layers: 4, width: 384, heads: 6, tokens: 128, vocabulary: 1000, classes: 10 };
+
+const transformerRow = {
+  kind: "transformer",
+  sizes: transformerSizes,
+  optimizer: adamw,
+  batchSize: 8,
+  material: () => ({
+    graph: transformer(transformerSizes),
+    samples: integerTensor("samples", [8 * batchesPerRow, transformerSizes.tokens], transformerSizes.vocabulary),
+    labels: integerTensor("labels", [8 * batchesPerRow], transformerSizes.classes),
+  }),
+} as const;
+
+export const rows: readonly Row[] = [
+  {
+    ...transformerRow,
+    name: "transformer",
+    title: "transformer, 4 layers, d = 384, batch 8 × 128, AdamW, all trainable",
+    target: { intel: 0.8, amd: 1 },
+    freeze: [],
+  },
+  {
+    ...transformerRow,
+    name: "transformer-head",
+    title: "same, only the head trainable, no cache",
+    target: { intel: 0.6, amd: 0.9 },
+    freeze: ["*", "!head.*"],
+  },
+  {
+    name: "mlp",
+    title: "MLP 784-512-512-10, batch 128, Adam",
+    target: { intel: 0.8, amd: 0.8 },
+    kind: "mlp",
+    sizes: { layers: 3 },
+    freeze: [],
+    optimizer: adam,
+    batchSize: 128,
+    material: () => ({
+      graph: mlp([784, 512, 512, 10]),
+      samples: uniformTensor("samples", [128 * batchesPerRow, 784], 0, 1),
+      labels: integerTensor("labels", [128 * batchesPerRow], 10),
+    }),
+  },
+  {
+    name: "cnn",
+    title: "CNN conv32-relu-pool-conv64-relu-pool-dense128-10, 28 × 28, batch 64, Adam",
+    target: { intel: 1, amd: 1 },
+    kind: "cnn",
+    sizes: {},
+    freeze: [],
+    optimizer: adam,
+    batchSize: 64,
+    material: () => ({
+      graph: cnn(),
+      samples: uniformTensor("samples", [64 * batchesPerRow, 1, 28, 28], 0, 1),
+      labels: integerTensor("labels", [64 * batchesPerRow], 10),
+    }),
+  },
+];
+
+/** Writes a row's files into `folder`. */
+export async function writeTask(row: Row, folder: string, threads: number): Promise<Task> {
+  const { kind, sizes, freeze, optimizer, batchSize } = row;
+  const { graph, samples, labels } = await row.material();
+  const [model, tensors] = [join(folder, `${row.name}.onnx`), join(folder, `${row.name}.safetensors`)];
+  await writeModel({ graph, irVersion: 10, producerName: "", producerVersion: "", metadata: new Map() }, model);
+  await writeSafetensors(tensors, { tensors: new Map([...graph.initializers, ["samples", samples], ["labels", labels]]), metadata: new Map() });
+  return { kind, model, tensors, sizes, freeze, optimizer, batchSize, threads };
+}
