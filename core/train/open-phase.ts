@@ -59,7 +59,7 @@ export async function openPhase(
 }
 
 /** Room for weight, gradient and running values of every tensor that trains. */
-function arenaFor({ marked, trainable }: PhaseGraph, { slots }: Optimizer): Arena {
+export function arenaFor({ marked, trainable }: PhaseGraph, { slots }: Optimizer): Arena {
   const training = new Set(trainable);
   const lengths = marked.filter(({ name, nested }) => !nested && training.has(name)).map(({ shape }) => elementCount(shape));
   return new Arena(lengths.flatMap((length) => Array.from({ length: 2 + slots.length }, () => length)));

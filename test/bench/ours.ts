@@ -7,8 +7,6 @@ import { elementCount } from "../../core/graph/dims.js";
 import type { Graph, Tensor, TensorType } from "../../core/graph/types.js";
 import { lossOutput } from "../../core/nn/losses.js";
 import { readModel } from "../../core/onnx/file.js";
-import { Arena } from "../../core/optim/arena.js";
-import type { Optimizer } from "../../core/optim/define.js";
 import { createOptimizer } from "../../core/optim/index.js";
 import { completeSchedule } from "../../core/optim/schedules.js";
 import { analyseBatch } from "../../core/passes/batch.js";
@@ -16,36 +14,31 @@ import { inferenceForm } from "../../core/passes/inference-form.js";
 import { inlineFunctions } from "../../core/passes/inline-functions.js";
 import { bindInputs } from "../../core/passes/specialise.js";
 import type { Executor, HostTensor } from "../../core/runtime/executor.js";
-import { hostTensorOf, masterOf } from "../../core/runtime/host-tensor.js";
+import { hostTensorOf } from "../../core/runtime/host-tensor.js";
 import { createExecutor } from "../../core/runtime/select.js";
 import { FeatureStore, type FeatureMaker, type FeatureValue } from "../../core/train/features.js";
+import { arenaFor } from "../../core/train/open-phase.js";
 import { buildPhaseGraph, type PhaseContext, type PhaseGraph, type SettledPhase } from "../../core/train/phase-graph.js";
 import { PhaseRuntime } from "../../core/train/phase-runtime.js";
 import { readSafetensors } from "../../core/train/safetensors.js";
-import type { Master } from "../../core/train/state.js";
+import { initialState, masterFor, type RunState } from "../../core/train/state.js";
+import { WeightUpdate } from "../../core/train/update.js";
 import type { Replies, Request, Task } from "./protocol.js";
 
 /** A task made ready: what the engine's trainer holds while it trains a phase. */
 class Training {
   readonly #runtime: PhaseRuntime;
-  readonly #optimizer: Optimizer;
-  readonly #learningRate: number;
-  readonly #weights: ReadonlyMap<string, Master>;
-  readonly #slots: ReadonlyMap<string, Readonly<Record<string, Float32Array>>>;
-  readonly #batchSize: number;
+  readonly #update: WeightUpdate;
+  readonly #state: RunState;
+  readonly #task: Task;
   readonly #samples: number;
   #step = 0;
 
-  private constructor(task: Task, graph: PhaseGraph, runtime: PhaseRuntime, arena: Arena, samples: number) {
+  private constructor(task: Task, runtime: PhaseRuntime, update: WeightUpdate, state: RunState, samples: number) {
     this.#runtime = runtime;
-    this.#optimizer = createOptimizer(task.optimizer);
-    this.#learningRate = task.optimizer.learningRate;
-    const trainable = new Set(graph.trainable);
-    const own = graph.marked.filter(({ name }) => trainable.has(name));
-    this.#weights = new Map(own.map(({ name, tensor }) => [name, inArena(arena, masterOf(tensor))]));
-    const initial = (length: number) => this.#optimizer.initialState(length, (n) => arena.floats(n));
-    this.#slots = new Map([...this.#weights].map(([name, { data }]) => [name, initial(data.length)]));
-    this.#batchSize = task.batchSize;
+    this.#update = update;
+    this.#state = state;
+    this.#task = task;
     this.#samples = samples;
   }
 
@@ -66,14 +59,16 @@ class Training {
     const samples = hostTensorOf(requireTensor(tensors, "samples"));
     const labels = hostTensorOf(requireTensor(tensors, "labels"));
     const features = await openStore(task, graph, batch.graph, samples, executor);
-    const lengths = graph.marked.filter(({ name }) => graph.trainable.includes(name)).map(({ shape }) => elementCount(shape));
     const optimizer = createOptimizer(task.optimizer);
-    const arena = new Arena(lengths.flatMap((length) => Array.from({ length: 2 + optimizer.slots.length }, () => length)));
+    const arena = arenaFor(graph, optimizer);
     const indices = Int32Array.from(labels.data as BigInt64Array, Number);
     const targets = { kind: "classes", logits: true, classes: Math.max(...indices) + 1, indices } as const;
     const plan = { ...graph, output: context.output, loss: context.loss, boundary: features.values };
     const runtime = new PhaseRuntime(executor, plan, features, targets, 0, arena);
-    return new Training(task, graph, runtime, arena, samples.shape[0]);
+    const state = initialState();
+    const trainable = new Set(graph.trainable);
+    for (const { name, tensor } of graph.marked) if (trainable.has(name)) masterFor(state, name, tensor);
+    return new Training(task, runtime, new WeightUpdate({ graph, optimizer, arena }, state), state, samples.shape[0]);
   }
 
   async run(steps: number): Promise<Replies["run"]> {
@@ -84,23 +79,14 @@ class Training {
   }
 
   async #train(): Promise<number> {
-    const from = (this.#step * this.#batchSize) % this.#samples;
-    const rows = Array.from({ length: this.#batchSize }, (_, i) => from + i);
-    const { loss, gradients } = await this.#runtime.train(rows, this.#weights, this.#step);
+    const { batchSize, optimizer } = this.#task;
+    const from = (this.#step * batchSize) % this.#samples;
+    const rows = Array.from({ length: batchSize }, (_, i) => from + i);
+    const { loss, gradients } = await this.#runtime.train(rows, this.#state.weights, this.#step);
+    this.#update.apply(gradients, optimizer.learningRate);
     this.#step += 1;
-    for (const [name, { data }] of this.#weights) {
-      const [gradient, slots] = [gradients.get(name), this.#slots.get(name)];
-      if (gradient === undefined || slots === undefined) continue;
-      this.#optimizer.step(data, gradient.data, slots, { learningRate: this.#learningRate, step: this.#step });
-    }
     return loss;
   }
-}
-
-function inArena(arena: Arena, master: Master): Master {
-  const data = arena.floats(master.data.length);
-  data.set(master.data);
-  return { ...master, data };
 }
 
 function phaseOf({ freeze, optimizer, batchSize }: Task): SettledPhase {
