@@ -13,19 +13,22 @@ export interface ColumnRequest {
   readonly features: readonly string[];
   /** Names of the label columns. They are never among the columns that a glob matches. */
   readonly labels: readonly string[];
+  /** Name of the column that says which part a row belongs to: no feature either. */
+  readonly part?: string;
 }
 
 /** Positions in the header: features in the header's order, labels in the request's. */
 export interface Columns {
   readonly features: readonly number[];
   readonly labels: readonly number[];
+  readonly part?: number;
 }
 
 /**
  * @throws data/table for a header that names a column twice; recipe/unknown-column; recipe/label-feature where a feature without wildcards
  * is a label; recipe/no-features
  */
-export function chooseColumns(path: string, header: readonly string[], { features, labels }: ColumnRequest): Columns {
+export function chooseColumns(path: string, header: readonly string[], { features, labels, part }: ColumnRequest): Columns {
   const positions = new Map<string, number>();
   for (const [i, name] of header.entries()) {
     const first = positions.get(name);
@@ -38,6 +41,8 @@ export function chooseColumns(path: string, header: readonly string[], { feature
     if (position === undefined) throw unknown("data.label", label);
     return position;
   });
+  const partColumn = part === undefined ? undefined : positions.get(part);
+  if (part !== undefined && partColumn === undefined) throw unknown("data.split.column", part);
   const chosen = new Set<number>();
   for (const rule of features) {
     const takesOut = rule.startsWith("!") && !positions.has(rule);
@@ -50,8 +55,9 @@ export function chooseColumns(path: string, header: readonly string[], { feature
     }
   }
   for (const label of labelColumns) chosen.delete(label);
+  if (partColumn !== undefined) chosen.delete(partColumn);
   if (chosen.size === 0) throw errors.noFeatures(path, features);
-  return { features: [...chosen].sort((a, b) => a - b), labels: labelColumns };
+  return { features: [...chosen].sort((a, b) => a - b), labels: labelColumns, ...(partColumn === undefined ? {} : { part: partColumn }) };
 }
 
 /** Positions of the columns that a glob matches, or of the one that has it as its name. */

@@ -43,6 +43,24 @@ export function split(rows: number, fractions: SplitFractions, seed: number, cla
   return { train: ascending(parts.train), validation: ascending(parts.validation), test: ascending(parts.test) };
 }
 
+/**
+ * As `split`, where the files hold rows out themselves: `held` is 0 for rows to be split, 1 for validation rows and 2 for test rows.
+ * @throws recipe/split as `split`, and where no row trains or a fraction is wanted of a part that has rows already; recipe/seed
+ */
+export function splitRest(held: Uint8Array, fractions: SplitFractions, seed: number, classes?: Int32Array): Split {
+  const rowsOf = (part: number): number[] => [...held.keys()].filter((row) => held[row] === part);
+  const [open, validation, test] = [rowsOf(0), rowsOf(1), rowsOf(2)];
+  if (open.length === 0) throw errors.badSplit("no row is one to train on");
+  for (const [part, rows] of Object.entries({ validation, test })) {
+    const fraction = fractions[part as keyof SplitFractions] ?? 0;
+    if (fraction > 0 && rows.length > 0) throw errors.badSplit(`${part}: ${rows.length} rows are ${part} rows already, so no fraction can be drawn`);
+  }
+  const drawn = split(open.length, fractions, seed, classes === undefined ? undefined : Int32Array.from(open, (row) => classes[row]));
+  const withDrawn = (rows: readonly number[], positions: Uint32Array): Uint32Array =>
+    ascending([...rows, ...Array.from(positions, (position) => open[position])]);
+  return { train: withDrawn([], drawn.train), validation: withDrawn(validation, drawn.validation), test: withDrawn(test, drawn.test) };
+}
+
 /** `rows` in an order drawn by the seed; another epoch (or any other counter) gives another order. @throws recipe/seed */
 export function shuffled(rows: Uint32Array, seed: number, ...counters: readonly number[]): Uint32Array {
   return permutation(stream(seed, "shuffle", ...counters), rows.length).map((position) => rows[position]);

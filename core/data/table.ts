@@ -1,105 +1,41 @@
-// Reads a table of comma- or tab-separated values into numbers and labels, row by row, and says which rows cannot be used.
+// Reads a table of comma- or tab-separated values into samples and labels, row by row, and says which rows cannot be used.
 // What labels mean is in labels.ts, which columns are taken in columns.ts.
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, extname } from "node:path";
+import { extname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { CsvError, parse } from "csv-parse";
 import * as errors from "../errors.js";
-import { nearest } from "../graph/nearest.js";
-import { chooseColumns, type ColumnRequest, type Columns } from "./columns.js";
-import type { SampleSource } from "./source.js";
+import { chooseColumns, type Columns } from "./columns.js";
+import type { ReadContext, ReadRequest, Rows } from "./dataset.js";
+import { notANumber, parseDecimal } from "./decimal.js";
+import { assertFile, guardFile } from "./data-file.js";
+import { SampleStore } from "./sample-store.js";
 
-export interface Table {
-  readonly path: string;
-  readonly rows: number;
-  /** In the header's order. */
-  readonly featureNames: readonly string[];
-  /** [rows, featureNames.length] */
-  readonly features: Float32Array;
-  /** The text of each row by label column, without surrounding white space. */
-  readonly labels: ReadonlyMap<string, readonly string[]>;
-  /** Line in the file on which each row starts; the header is on line 1. */
-  readonly lines: Uint32Array;
-  /** SHA-256 (hex) of the file's bytes. */
-  readonly sha256: string;
-}
-
-/** Problems that an error spells out; of the others it gives the number. */
-export const reportedRows = 5;
 /** A row longer than this is taken for a quote that never closes. */
 const longestRow = 2 ** 24;
 
 /**
  * Reads a file with a header: tab-separated where its name ends in `.tsv` or `.tab`, else comma-separated; UTF-8, with or without a
- * byte order mark; fields may be quoted; empty lines at the end do not count. Numbers are decimal. The rows are read as a stream, so no more
- * memory is used than the result needs.
- * @throws data/no-file; data/unreadable; data/table for a broken quote; data/empty; data/rows naming the rows with missing, extra or
- * non-numeric cells, or without a label; and what `chooseColumns` throws
+ * byte order mark; fields may be quoted; empty lines at the end do not count. Numbers are decimal. Rows with missing, extra or non-numeric
+ * cells, or without a label, are bad samples.
+ * @throws data/no-file; data/unreadable; data/table for a broken quote; data/empty; data/rows where bad samples end the run; and what
+ * `chooseColumns` throws
  */
-export async function readTable(path: string, request: ColumnRequest): Promise<Table> {
+export async function openTable(path: string, request: ReadRequest, context: ReadContext): Promise<Rows> {
   await assertFile(path);
-  const capacity = await guard(path, countLines(path));
-  return await guard(path, readRows(path, request, capacity));
+  return guardFile(path, readRows(path, request, context));
 }
 
-/** The feature columns of a table as samples of shape [features]. */
-export function tableSource({ path, rows, featureNames, features, lines }: Table): SampleSource {
-  const width = featureNames.length;
-  const bytes = new Uint8Array(features.buffer, features.byteOffset, features.byteLength);
-  return {
-    count: rows,
-    sampleShape: [width],
-    contentHash: createHash("sha256").update(`float32[${rows},${width}]`).update(bytes).digest("hex"),
-    read(index, into, offset) {
-      into.set(features.subarray(index * width, (index + 1) * width), offset);
-    },
-    describe: (index) => `${path}:${lines[index]}`,
-  };
-}
-
-async function assertFile(path: string): Promise<void> {
-  const found = await stat(path).catch((error: unknown) => error as NodeJS.ErrnoException);
-  if (found instanceof Error) {
-    if (found.code !== "ENOENT" && found.code !== "ENOTDIR") throw errors.unreadableData(path, found.message);
-    const siblings = await readdir(dirname(path)).catch(() => []);
-    throw errors.noDataFile(path, nearest(basename(path), siblings));
-  }
-  if (found.isDirectory()) throw errors.unreadableData(path, "it is a folder");
-}
-
-/** Turns failures of reading into errors that name the file. */
-async function guard<T>(path: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof Error && "syscall" in error) throw errors.unreadableData(path, error.message);
-    throw error;
-  }
-}
-
-/** Line ends in a file, plus one: no fewer than its rows. */
-async function countLines(path: string): Promise<number> {
-  let [feeds, returns] = [0, 0];
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
-    for (const byte of chunk as Uint8Array) {
-      if (byte === 10) feeds += 1;
-      else if (byte === 13) returns += 1;
-    }
-  }
-  return Math.max(feeds, returns) + 1;
-}
-
-async function readRows(path: string, request: ColumnRequest, capacity: number): Promise<Table> {
+async function readRows(path: string, request: ReadRequest, context: ReadContext): Promise<Rows> {
   const hash = createHash("sha256");
   const file = createReadStream(path, { highWaterMark: 2 ** 18 });
   const rows: { collector?: Collector } = {};
   let line = 1;
   // Rows are taken as the parser finds them, not from its output, so that `line` is right when it stops at a broken one.
   const onRecord = (record: readonly string[]): undefined => {
-    if (rows.collector === undefined) rows.collector = collectRows(path, record, request, capacity);
+    if (rows.collector === undefined) rows.collector = collectRows(path, record, request, context);
     else rows.collector.add(record, line);
     line += 1;
     for (const field of record) if (field.includes("\n") || field.includes("\r")) line += field.match(/\r\n|\n|\r/g)?.length ?? 0;
@@ -115,12 +51,13 @@ async function readRows(path: string, request: ColumnRequest, capacity: number):
   file.on("data", (chunk) => hash.update(chunk));
   try {
     await pipeline(file, parser.resume());
+    if (rows.collector === undefined) throw errors.emptyTable(path, "an empty file");
+    return rows.collector.finish(hash.digest("hex"));
   } catch (error) {
+    rows.collector?.close();
     if (error instanceof CsvError) throw errors.malformedTable(path, line, brokenRow(error));
     throw error;
   }
-  if (rows.collector === undefined) throw errors.emptyTable(path, "an empty file");
-  return rows.collector.finish(hash.digest("hex"));
 }
 
 function brokenRow({ code, message }: CsvError): string {
@@ -140,26 +77,30 @@ function brokenRow({ code, message }: CsvError): string {
 
 interface Collector {
   add(record: readonly string[], line: number): void;
-  finish(sha256: string): Table;
+  /** @throws data/rows; data/empty */
+  finish(sha256: string): Rows;
+  /** Gives up. */
+  close(): void;
 }
 
-/** Takes rows as they come; `finish` refuses the table if any of them was bad. */
-function collectRows(path: string, headerRecord: readonly string[], request: ColumnRequest, capacity: number): Collector {
+/** Takes rows as they come. */
+function collectRows(path: string, headerRecord: readonly string[], request: ReadRequest, { bad, folder }: ReadContext): Collector {
   const header = headerRecord.map((name) => name.trim());
   const other = otherSeparator(path, headerRecord);
   if (other !== undefined) throw errors.malformedTable(path, 1, other);
   const columns = chooseColumns(path, header, request);
-  const width = columns.features.length;
-  const features = new Float32Array(capacity * width);
-  const lines = new Uint32Array(capacity);
-  const labels = columns.labels.map((): string[] => []);
-  const problems: string[] = [];
-  let [rows, bad] = [0, 0];
+  const store = new SampleStore([columns.features.length], folder);
+  const texts = [...columns.labels, ...(columns.part === undefined ? [] : [columns.part])].map((position) => ({ position, values: [] as string[] }));
+  const lines: number[] = [];
+  const numbers: number[] = [];
+  /** Labels repeat: each text is kept once. */
+  const known = new Map<string, string>();
+  let seen = 0;
   let emptyLines: number[] = [];
 
   const report = (line: number, problem: string): void => {
-    bad += 1;
-    if (problems.length < reportedRows) problems.push(`${path}:${line}: ${problem}`);
+    bad.add(`${path}:${line}`, problem);
+    seen += 1;
   };
   return {
     add(record, line) {
@@ -169,27 +110,39 @@ function collectRows(path: string, headerRecord: readonly string[], request: Col
       }
       for (const empty of emptyLines) report(empty, "the line is empty");
       emptyLines = [];
-      if (rows === capacity) throw errors.unreadableData(path, "it changed while it was read");
-      const problem = record.length === header.length ? readCells(record, header, columns, features, rows * width) : wrongWidth(record, header);
-      if (problem !== undefined) report(line, problem);
-      for (const [i, position] of columns.labels.entries()) labels[i].push((record[position] ?? "").trim());
-      lines[rows] = line;
-      rows += 1;
+      const problem = record.length === header.length ? readCells(record, header, columns, store.next()) : wrongWidth(record, header);
+      if (problem !== undefined) {
+        report(line, problem);
+        return;
+      }
+      for (const { position, values } of texts) values.push(once(record[position].trim(), known));
+      store.keep();
+      seen += 1;
+      lines.push(line);
+      numbers.push(seen);
     },
     finish(sha256) {
-      if (bad > 0) throw errors.badRows(path, bad, problems);
-      if (rows === 0) throw errors.emptyTable(path, "only a header");
+      bad.refuse(path);
+      if (store.count === 0) throw errors.emptyTable(path, seen === 0 ? "only a header" : "none that can be used");
+      const at = Uint32Array.from(lines);
       return {
         path,
-        rows,
-        featureNames: columns.features.map((position) => header[position]),
-        features: features.subarray(0, rows * width),
-        labels: new Map(request.labels.map((name, i) => [name, labels[i]])),
-        lines: lines.subarray(0, rows),
+        source: store.finish((row) => `${path}:${at[row]}`),
+        labels: new Map(request.labels.map((name, i) => [name, texts[i].values])),
+        ...(columns.part === undefined ? {} : { part: texts[texts.length - 1].values }),
+        numbers: Uint32Array.from(numbers),
         sha256,
       };
     },
+    close: () => store.close(),
   };
+}
+
+/** The text, or the same text as it is kept already; past some thousands there is nothing to gain. */
+function once(text: string, known: Map<string, string>): string {
+  const kept = known.get(text);
+  if (kept === undefined && known.size < 10_000) known.set(text, text);
+  return kept ?? text;
 }
 
 const separators = new Map([[",", "commas"], ["\t", "tabs"], [";", "semicolons"]]); // prettier-ignore
@@ -211,36 +164,19 @@ function wrongWidth(record: readonly string[], header: readonly string[]): strin
   return `expected ${header.length} cells as in the header, got ${record.length}${missing}`;
 }
 
-/** Writes the features of a row from `offset` on; answers the first problem, if there is one. */
+/** Writes the features of a row ; answers the first problem, if there is one. */
 function readCells(
   record: readonly string[],
   header: readonly string[],
   columns: Columns,
-  features: Float32Array,
-  offset: number,
+  into: Float32Array,
 ): string | undefined {
   for (const [i, position] of columns.features.entries()) {
     const value = parseDecimal(record[position]);
     if (value === undefined) return notANumber(header[position], record[position]);
-    features[offset + i] = value;
+    into[i] = value;
   }
-  for (const position of columns.labels)
+  for (const position of [...columns.labels, ...(columns.part === undefined ? [] : [columns.part])])
     if (record[position].trim() === "") return `column "${header[position]}": expected a label, got an empty cell`;
   return undefined;
-}
-
-const decimal = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
-
-/** A decimal number that float32 can hold, or undefined. White space around it does not count. */
-export function parseDecimal(text: string): number | undefined {
-  if (!decimal.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isFinite(Math.fround(value)) ? value : undefined;
-}
-
-/** What is wrong with a cell that `parseDecimal` does not read. */
-export function notANumber(column: string, text: string): string {
-  const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
-  const got = text.trim() === "" ? "an empty cell" : decimal.test(text) ? `${shown.trim()}, which is too large for float32` : JSON.stringify(shown);
-  return `column "${column}": expected a number, got ${got}`;
 }

@@ -24,6 +24,8 @@ export interface Transform {
   readonly outputShape: readonly number[];
   /** Shapes and steps with their defaults filled in, as JSON whose text is the same for the same transform. */
   readonly description: string;
+  /** Its output has no value that is not in its input: it only changes the shape. */
+  readonly keepsValues: boolean;
   /** Transforms one sample. The input stays as it is; both arrays are as long as their shapes say and do not overlap. */
   apply(input: Float32Array, output: Float32Array): void;
 }
@@ -60,6 +62,7 @@ export function compileTransform(steps: readonly TransformStep[], inputShape: re
     inputShape,
     outputShape: shape,
     description: JSON.stringify({ input: inputShape, steps: steps.map(canonical), output: shape }),
+    keepsValues: stages.length === 0,
     apply: chain(stages),
   };
 }

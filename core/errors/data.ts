@@ -1,6 +1,7 @@
 // What can be wrong with data files, and with the recipe's values about them.
 
 import { make } from "./define.js";
+import { fileReason } from "./files.js";
 import { didYouMean } from "../graph/nearest.js";
 
 export const badSeed = (seed: number) =>
@@ -22,7 +23,7 @@ export const emptyTable = (path: string, what: string) =>
   make("data/empty", `${path}: expected a header and at least one row, got ${what}`, { path });
 
 /** Rows that cannot be used, the first few in words (`digits.csv:12: column "p3": …`). */
-export const badRows = (path: string, count: number, problems: readonly string[], hint = "Mend or remove these rows: none is skipped on its own.") =>
+export const badRows = (path: string, count: number, problems: readonly string[], hint = 'Mend or remove these rows, or train without them: "data": { "onBadSample": "skip" }.') =>
   make(
     "data/rows",
     [
@@ -32,6 +33,17 @@ export const badRows = (path: string, count: number, problems: readonly string[]
     ].join("\n"),
     { path, count, problems },
     hint,
+  );
+
+export const noGoodSamples = (path: string, count: number, problems: readonly string[]) =>
+  make("data/empty", [`${path}: none of the ${count} samples can be used`, ...problems.map((problem) => `  ${problem}`)].join("\n"), { path, count });
+
+export const oneLabelColumn = (loss: string, columns: readonly string[]) =>
+  make(
+    "recipe/label-columns",
+    `${loss} takes one label column, got ${columns.length}: ${columns.join(", ")}`,
+    { loss, columns },
+    "Several columns go with binaryCrossEntropy where they are 0 or 1, and with meanSquaredError where they are numbers.",
   );
 
 /** `rarest` tells of the classes with the fewest rows, one each. */
@@ -44,6 +56,26 @@ export const tooManyClasses = (path: string, column: string, classes: number, ou
     ].join("\n"),
     { path, column, classes, outputs, rarest },
     `If all of these are classes, give the last layer of the head ${classes} units; else mend the rows, or name another label column.`,
+  );
+
+export const noSource = (kinds: readonly string[]) =>
+  make("recipe/source", `data: expected one of ${kinds.join(", ")}, got none`, { kinds });
+
+export const sourcesDiffer = (first: string, expected: readonly number[], other: string, got: readonly number[]) =>
+  make(
+    "data/shape",
+    `samples of ${other} have the shape [${got.join(", ")}], those of ${first} have [${expected.join(", ")}]`,
+    { first, expected, other, got },
+    "Training, validation and test samples go through the same transforms and the same model.",
+  );
+
+/** Decoded samples that fit neither into memory nor on disk. */
+export const spill = (folder: string, cause: unknown) =>
+  make(
+    "data/spill",
+    `samples that are more than memory holds cannot be kept in "${folder}": ${fileReason(cause)}`,
+    { folder, reason: fileReason(cause) },
+    "Make room there, or put the recipe on a larger disk.",
   );
 
 export const unknownColumn = (path: string, role: string, name: string, near: readonly string[]) =>

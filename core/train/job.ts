@@ -2,10 +2,12 @@
 // that what is wrong is said before anything is computed.
 
 import { createHash } from "node:crypto";
-import { balancedWeights, binaryTargets, classLabels, numericTargets } from "../data/labels.js";
+import { join } from "node:path";
+import { balancedWeights, binaryTargets, classLabels, numericTargets, type Labels } from "../data/labels.js";
 import type { SampleSource } from "../data/source.js";
-import { split, type Split } from "../data/split.js";
-import { readTable, reportedRows, tableSource, type Table } from "../data/table.js";
+import { BadSamples } from "../data/bad-samples.js";
+import { openDataset, selectRows, type Dataset } from "../data/dataset.js";
+import { split, splitRest, type Split } from "../data/split.js";
 import { compileTransform, type Transform } from "../data/transforms.js";
 import { collectParameters, nodePositions } from "../autodiff/parameters.js";
 import * as errors from "../errors.js";
@@ -28,7 +30,8 @@ import { hashTensor } from "./proof.js";
 import { phasesOf, type LossSettings, type ResolvedRecipe } from "./recipe.js";
 import { buildTraining } from "./step-program.js";
 import { attachHead, type Surgery } from "./surgery.js";
-import type { Targets } from "./targets.js";
+import { selectTargets, type Targets } from "./targets.js";
+import { mapPaths } from "./data-schema.js";
 
 export interface Job {
   readonly recipe: ResolvedRecipe;
@@ -52,11 +55,22 @@ export interface Job {
   readonly phases: readonly SettledPhase[];
   /** The model's input that samples are fed to, with the shape of one sample. */
   readonly input: { readonly name: string; readonly type: TensorType; readonly sampleShape: readonly number[] };
+  /** The samples that can be used. To be closed when the run is over. */
   readonly source: SampleSource;
+  /** Number of each sample in its file, counted from 1. */
+  readonly numbers: Uint32Array;
+  /** Samples that cannot be used, left out. */
+  readonly skipped: Skipped;
   readonly transform: Transform;
   readonly targets: Targets;
   readonly split: Split;
   readonly warnings: readonly string[];
+}
+
+/** Samples that are left out, the first few in words. */
+export interface Skipped {
+  readonly count: number;
+  readonly examples: readonly string[];
 }
 
 /**
@@ -64,12 +78,22 @@ export interface Job {
  * @throws recipe/…, model/…, data/… whatever is wrong with them
  */
 export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
+  const reading = new DataReading(recipe);
+  try {
+    return await settleJob(recipe, reading);
+  } catch (error) {
+    reading.close();
+    throw error;
+  }
+}
+
+async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<Job> {
   const read = await readModel(recipe.model);
   const base: Model = { ...read, graph: inferenceForm(read.graph) };
   const baseModel = await hashFile(recipe.model);
   const inlined: Model = { ...base, graph: inlineFunctions(base.graph) };
   // The data may take a while to read: plans are checked before, unless the head needs to know what the samples are like.
-  const early = recipe.head !== undefined && hasOpenSizes(inlined.graph) ? await readSamplesOf(recipe) : undefined;
+  const early = recipe.head !== undefined && hasOpenSizes(inlined.graph) ? await reading.open() : undefined;
   const headSettings = early === undefined ? {} : { sampleShape: early.transform.outputShape };
   const surgery = recipe.head === undefined ? undefined : attachHead(inlined, { ...recipe.head, ...headSettings, seed: recipe.seed });
   const whole = surgery?.model ?? inlined;
@@ -84,15 +108,20 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     positions: nodePositions(inlined.graph),
   };
   const warnings = phases.flatMap((phase) => checkPlan(whole.graph, phase, context));
-  const { table, source, transform } = early ?? (await readSamplesOf(recipe));
+  const { dataset: all, transform } = early ?? (await reading.open());
   const needed = prune(whole.graph, [output]);
   const input = chooseInput(whole.graph, needed, recipe.data.input, transform.outputShape);
   const shaped = withSampleShape(needed, input);
   const batch = analyseBatch(shaped);
   if (!batch.free && phases.some((phase) => phase.batchSize > 1)) throw errors.batchBlocked(...blockOf(batch));
   const graph = batch.free ? batch.graph : shaped;
-  const labels = readTargets(recipe, table, graph, context);
-  const parts = split(source.count, recipe.data.split, recipe.seed, labels.kind === "classes" ? labels.indices : undefined);
+  const allLabels = readTargets(recipe, all.labels, graph, { context, bad: reading.bad });
+  await checkIntegers({ source: all.source, transform, input, whole: whole.graph }, all.labels, reading.bad);
+  const good = reading.bad.takeGood(all.source.count);
+  if (good.length === 0) throw errors.noGoodSamples(all.labels.path, reading.bad.count, reading.bad.examples);
+  const dataset = selectRows(all, good);
+  const labels = selectTargets(allLabels, good);
+  const parts = splitDataset(recipe, dataset, labels);
   const loss =
     recipe.loss.classWeights === "balanced" && labels.kind === "classes"
       ? { ...context.loss, classWeights: balancedWeights(labels, parts.train) }
@@ -101,7 +130,7 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
   const model: Model = { ...whole, graph: freedWhereFree(whole.graph) };
   const job: Job = {
     recipe,
-    id: identify(recipe, [baseModel, ...dataFileHashes(read.graph)], table.sha256),
+    id: identify(recipe, [baseModel, ...dataFileHashes(read.graph)], dataset.identity),
     baseModel,
     model,
     stored: surgery === undefined && model.graph === inlined.graph ? base : model,
@@ -113,27 +142,44 @@ export async function prepareJob(recipe: ResolvedRecipe): Promise<Job> {
     batch,
     phases,
     input,
-    source,
+    source: dataset.source,
+    numbers: dataset.numbers,
+    skipped: { count: reading.bad.count, examples: reading.bad.examples },
     transform,
     targets,
     split: parts,
     warnings: [...(surgery?.warnings ?? []), ...warnings],
   };
-  await checkIntegers(job);
   checkGradients(job);
   return job;
 }
 
-interface Samples {
-  readonly table: Table;
-  readonly source: SampleSource;
-  readonly transform: Transform;
+/** The data of a recipe, opened once; what cannot be used of it is gathered. */
+class DataReading {
+  readonly bad: BadSamples;
+  readonly #recipe: ResolvedRecipe;
+  #dataset: Dataset | undefined;
+
+  constructor(recipe: ResolvedRecipe) {
+    this.#recipe = recipe;
+    this.bad = new BadSamples(recipe.data.onBadSample);
+  }
+
+  async open(): Promise<{ readonly dataset: Dataset; readonly transform: Transform }> {
+    const { data, folder } = this.#recipe;
+    const dataset = await openDataset(data, { bad: this.bad, folder: join(folder, ".frostline") });
+    this.#dataset = dataset;
+    return { dataset, transform: compileTransform(data.transform, dataset.source.sampleShape) };
+  }
+
+  close(): void {
+    this.#dataset?.source.close();
+  }
 }
 
-async function readSamplesOf({ data }: ResolvedRecipe): Promise<Samples> {
-  const table = await readTable(data.csv, { features: data.features, labels: [data.label].flat() });
-  const source = tableSource(table);
-  return { table, source, transform: compileTransform(data.transform, source.sampleShape) };
+function splitDataset({ data, seed }: ResolvedRecipe, { source, parts }: Dataset, targets: Targets): Split {
+  const classes = targets.kind === "classes" ? targets.indices : undefined;
+  return parts === undefined ? split(source.count, data.split, seed, classes) : splitRest(parts, data.split, seed, classes);
 }
 
 /** Whether an input leaves more open than its batch. */
@@ -148,24 +194,29 @@ function settlePhases(recipe: ResolvedRecipe, headPrefix: string | undefined): r
 }
 
 /** An input of integers, tokens say, takes whole numbers, and only those that its embedding table has. @throws data/rows */
-async function checkIntegers(job: Job): Promise<void> {
-  const { input, source, transform, whole } = job;
+async function checkIntegers(
+  { source, transform, input, whole }: Pick<Job, "source" | "transform" | "input" | "whole">,
+  labels: Labels,
+  bad: BadSamples,
+): Promise<void> {
   if (isFloat(input.type.dtype)) return;
   const tables = collectParameters(whole).filter((p) => p.uses.some(({ node, input: slot }) => slot === 0 && node.inputs[1] === input.name));
   const rows = Math.min(Infinity, ...tables.map((p) => p.shape[0]));
   const fits = (value: number): boolean => Number.isInteger(value) && (tables.length === 0 || (value >= 0 && value < rows));
+  const { range } = source;
+  // Usually the bounds of all values say enough, and no sample need be read.
+  if (transform.keepsValues && range.whole && fits(range.minimum) && fits(range.maximum)) return;
   const expected = tables.length === 0 ? "whole numbers" : `whole numbers from 0 to ${rows - 1}`;
   const raw = new Float32Array(elementCount(source.sampleShape));
   const sample = new Float32Array(elementCount(transform.outputShape));
-  const problems: string[] = [];
   for (let index = 0; index < source.count; index++) {
     await source.read(index, raw, 0);
     transform.apply(raw, sample);
     const at = sample.findIndex((value) => !fits(value));
     if (at >= 0)
-      problems.push(`${source.describe(index)}: input "${input.name}" takes ${expected}, got ${sample[at]} at position ${at + 1} of the sample`);
+      bad.addRow(index, source.describe(index), `input "${input.name}" takes ${expected}, got ${sample[at]} at position ${at + 1} of the sample`);
   }
-  if (problems.length > 0) throw errors.badRows(job.recipe.data.csv, problems.length, problems.slice(0, reportedRows));
+  bad.refuse(labels.path);
 }
 
 /** Differentiates every phase once, without running anything: what has no gradient in the last one is found before the first one runs. */
@@ -223,25 +274,31 @@ function blockOf({ blockedBy, proposedCut }: BatchAnalysis): Parameters<typeof e
   return [blockedBy?.op ?? "", blockedBy?.node ?? "", blockedBy?.reason ?? "", proposedCut];
 }
 
-/** Labels in the form that the loss compares. @throws data/…; recipe/loss */
-function readTargets(recipe: ResolvedRecipe, table: Parameters<typeof classLabels>[0], graph: Graph, { output, loss }: PhaseContext): Targets {
+/** Labels in the form that the loss compares; rows whose labels cannot be used go to `bad`. @throws data/…; recipe/loss */
+function readTargets(
+  { loss: settings }: ResolvedRecipe,
+  labels: Labels,
+  graph: Graph,
+  { context: { output, loss }, bad }: { readonly context: PhaseContext; readonly bad: BadSamples },
+): Targets {
   const upgraded = upgradeOpset(graph);
   const facts = inferGraph(upgraded);
   const attached = attachLoss(upgraded, output, loss, facts);
   const shape = facts.get(output)?.type?.shape;
-  const columns = [recipe.data.label].flat();
+  const columns = [...labels.columns.keys()];
   if (loss.type === "crossEntropy") {
+    if (columns.length !== 1) throw errors.oneLabelColumn(settings.type, columns);
     const classes = shape?.[1];
     return {
       kind: "classes",
       logits: attached.input === output,
-      ...classLabels(table, columns[0], typeof classes === "number" ? classes : undefined),
+      ...classLabels(labels, columns[0], typeof classes === "number" ? classes : undefined, bad),
     };
   }
   const wanted = shape?.slice(1);
   if (isStatic(wanted) && elementCount(wanted) !== columns.length) throw errors.targetColumns(loss.type, output, wanted, columns.length);
-  if (loss.type === "binaryCrossEntropy") return { kind: "labels", threshold: attached.input === output ? 0 : 0.5, ...binaryTargets(table, columns) };
-  return { kind: "values", ...numericTargets(table, columns) };
+  if (loss.type === "binaryCrossEntropy") return { kind: "labels", threshold: attached.input === output ? 0 : 0.5, ...binaryTargets(labels, bad) };
+  return { kind: "values", ...numericTargets(labels, bad) };
 }
 
 /** The loss as the recipe says; weights that follow from the data are not known yet. */
@@ -258,7 +315,7 @@ function dataFileHashes({ initializers }: Graph): readonly string[] {
 }
 
 function identify(recipe: ResolvedRecipe, baseModel: readonly string[], data: string): string {
-  const decisive = Object.entries({ ...recipe, data: { ...recipe.data, csv: "" } }).filter(([key]) => !places.includes(key));
+  const decisive = Object.entries({ ...recipe, data: mapPaths(recipe.data, () => "") }).filter(([key]) => !places.includes(key));
   return createHash("sha256")
     .update(JSON.stringify([decisive, baseModel, data]))
     .digest("hex");

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import * as errors from "../errors.js";
-import { transformStepSchema } from "./recipe-schema.js";
+import { transformStepSchema } from "./data-schema.js";
 
 const proofSchema = z.array(
   z.object({

@@ -8,6 +8,7 @@ import * as errors from "../errors.js";
 import type { OptimizerInput, OptimizerSettings } from "../optim/define.js";
 import { completeOptimizer } from "../optim/index.js";
 import { completeSchedule, type Schedule } from "../optim/schedules.js";
+import { mapPaths, pathsOf } from "./data-schema.js";
 import { problemsOf, RecipeText, type Problem } from "./recipe-problems.js";
 import {
   lossKeys,
@@ -86,16 +87,11 @@ export function resolveRecipe(recipe: Recipe, path: string): ResolvedRecipe {
     path: resolve(path),
     folder,
     model: absolute(recipe.model),
-    data: { ...recipe.data, csv: absolute(recipe.data.csv) },
+    data: mapPaths(recipe.data, absolute),
     metrics: recipe.metrics ?? defaultMetrics[recipe.loss.type],
     ...(output === undefined ? {} : { output: absolute(output) }),
   };
-  for (const [key, file] of [
-    ["model", resolved.model],
-    ["data.csv", resolved.data.csv],
-    ["the recipe itself", resolved.path],
-  ] as const)
-    // prettier-ignore
+  for (const [file, key] of [[resolved.model, "model"], ...pathsOf(resolved.data), [resolved.path, "the recipe itself"]] as const)
     if (file === resolved.output) throw errors.outputIsInput(file, key);
   return resolved;
 }
@@ -229,7 +225,7 @@ function foreignKeys(type: string, known: readonly string[], written: object, pa
 
 function lossProblems({ loss, data, metrics = [] }: Recipe): readonly Problem[] {
   const problems = [...foreignKeys(loss.type, ["output", ...lossKeys[loss.type]], loss, ["loss"])];
-  if (loss.type === "crossEntropy" && typeof data.label !== "string" && data.label.length > 1)
+  if (loss.type === "crossEntropy" && typeof data.label === "object" && data.label.length > 1)
     problems.push({
       path: ["data", "label"],
       message: `crossEntropy takes one label column, got ${data.label.length}`,

@@ -43,3 +43,14 @@ export function targetTensor(targets: Targets, rows: readonly number[], { dtype,
   const data = dtype === "int64" ? BigInt64Array.from(values as Int32Array, BigInt) : dtype === "float64" ? Float64Array.from(values) : values;
   return { dtype, shape: shape as readonly number[], data };
 }
+
+/** Targets of the rows that `rows` lists, in that order. */
+export function selectTargets(targets: Targets, rows: Uint32Array): Targets {
+  if (targets.kind === "classes")
+    return rows.length === targets.indices.length ? targets : { ...targets, indices: Int32Array.from(rows, (row) => targets.indices[row]) };
+  const { values, columns } = targets;
+  if (rows.length * columns === values.length) return targets;
+  const picked = new Float32Array(rows.length * columns);
+  rows.forEach((row, i) => picked.set(values.subarray(row * columns, (row + 1) * columns), i * columns));
+  return { ...targets, values: picked };
+}

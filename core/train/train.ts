@@ -33,6 +33,15 @@ export async function train(request: TrainRequest, hooks: TrainHooks): Promise<T
   const started = performance.now();
   const recipe = request.recipeText === undefined ? await loadRecipe(request.recipePath) : recipeOf(request.recipeText, request.recipePath);
   const job = await prepareJob(recipe);
+  try {
+    return await runJob(job, request, hooks, started);
+  } finally {
+    job.source.close();
+  }
+}
+
+async function runJob(job: Job, request: TrainRequest, hooks: TrainHooks, started: number): Promise<TrainResult> {
+  const { recipe } = job;
   const executor = await createExecutor({ provider: recipe.provider, threads: recipe.threads });
   if (job.single !== undefined) await checkFreedBatch(job, job.single, executor);
   // Better now than after the training.
@@ -97,6 +106,7 @@ class Session {
     await this.#takeUp();
     await this.#record("running");
     for (const message of job.warnings) this.#emit({ event: "warning", code: "recipe/warning", message });
+    if (job.skipped.count > 0) this.#emit({ event: "warning", code: "data/skipped", message: skippedMessage(job.skipped) });
     const trainer = new Trainer(job, state, {
       executor,
       hooks: this.#hooks,
@@ -221,7 +231,8 @@ class Session {
       provider: executor.provider,
       threads: executor.threads,
       seed: recipe.seed,
-      heldOut: { validation: rowNumbers(job.split.validation), test: rowNumbers(job.split.test) },
+      heldOut: { validation: rowNumbers(job, job.split.validation), test: rowNumbers(job, job.split.test) },
+      ...(job.skipped.count === 0 ? {} : { skippedSamples: job.skipped }),
       position: state.position,
       plan: [...this.#plans.values()],
       prefix: { executions: [...this.#executions.values()].reduce((a, n) => a + n, 0), byPhase: Object.fromEntries(this.#executions) },
@@ -234,6 +245,11 @@ class Session {
   }
 }
 
+function skippedMessage({ count, examples }: Job["skipped"]): string {
+  const more = count > examples.length ? [`  and ${count - examples.length} more`] : [];
+  return [`${count} ${count === 1 ? "sample is" : "samples are"} left out:`, ...examples.map((example) => `  ${example}`), ...more].join("\n");
+}
+
 /** The phase with the lowest validation loss, the earlier one on a tie; the last one where nothing is held out. */
 function chooseBest({ best }: RunState): number {
   let chosen = best.length - 1;
@@ -244,9 +260,9 @@ function chooseBest({ best }: RunState): number {
   return chosen;
 }
 
-/** As a person counts the rows of the data: from 1, the header left out. */
-function rowNumbers(rows: Uint32Array): readonly number[] {
-  return Array.from(rows, (row) => row + 1);
+/** As a person counts the rows of each file: from 1, the header left out. */
+function rowNumbers({ numbers }: Job, rows: Uint32Array): readonly number[] {
+  return Array.from(rows, (row) => numbers[row]);
 }
 
 function labelled(counts: ConfusionMatrix["counts"], { targets }: Job): ConfusionMatrix {

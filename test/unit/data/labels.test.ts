@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { balancedWeights, binaryTargets, classLabels, numericTargets } from "../../../core/data/labels.js";
+import { balancedWeights, binaryTargets, classLabels, numericTargets, type Labels } from "../../../core/data/labels.js";
 import type { EngineError } from "../../../core/errors.js";
 
-function tableOf(columns: Readonly<Record<string, readonly string[]>>): Parameters<typeof classLabels>[0] {
+function tableOf(columns: Readonly<Record<string, readonly string[]>>): Labels {
   const rows = Object.values(columns)[0].length;
-  return { path: "t.csv", labels: new Map(Object.entries(columns)), lines: Uint32Array.from({ length: rows }, (_, i) => i + 2) };
+  return { path: "t.csv", rows, columns: new Map(Object.entries(columns)), describe: (row) => `t.csv:${row + 2}` };
 }
 
 const classesOf = (...labels: string[]): ReturnType<typeof classLabels> => classLabels(tableOf({ label: labels }), "label");
@@ -105,14 +105,14 @@ describe("class labels", () => {
 
 describe("numeric targets", () => {
   it("stand row by row, columns in the order of the request", () => {
-    const table = tableOf({ y: ["1", "-2.5"], z: ["3", "4e1"] });
-    assert.deepEqual(numericTargets(table, ["z", "y"]), { values: Float32Array.of(3, 1, 40, -2.5), columns: 2 });
+    const table = tableOf({ z: ["3", "4e1"], y: ["1", "-2.5"] });
+    assert.deepEqual(numericTargets(table), { values: Float32Array.of(3, 1, 40, -2.5), columns: 2 });
   });
 
   it("that are no numbers are refused with file, line and column", () => {
     const table = tableOf({ y: ["1", "x", "NaN"], z: ["1", "2", "3"] });
     assert.deepEqual(
-      failure(() => numericTargets(table, ["y", "z"])),
+      failure(() => numericTargets(table)),
       {
         code: "data/rows",
         message: [
@@ -127,12 +127,12 @@ describe("numeric targets", () => {
 
 describe("binary targets", () => {
   it("are columns of 0 and 1", () => {
-    const table = tableOf({ a: ["0", "1", "1.0"], b: ["1", "0", " 0 "] });
-    assert.deepEqual(binaryTargets(table, ["b", "a"]), { values: Float32Array.of(1, 0, 0, 1, 0, 1), columns: 2 });
+    const table = tableOf({ b: ["1", "0", " 0 "], a: ["0", "1", "1.0"] });
+    assert.deepEqual(binaryTargets(table), { values: Float32Array.of(1, 0, 0, 1, 0, 1), columns: 2 });
   });
 
   it("refuse anything else, naming the cell", () => {
-    const { code, message } = failure(() => binaryTargets(tableOf({ a: ["0", "2", "yes"] }), ["a"]));
+    const { code, message } = failure(() => binaryTargets(tableOf({ a: ["0", "2", "yes"] })));
     assert.equal(code, "data/rows");
     assert.match(message, /t\.csv:3: column "a": expected 0 or 1, got "2"\n {2}t\.csv:4: .*got "yes"/);
   });

@@ -5,8 +5,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { after, before, describe, it } from "mocha";
-import { parseDecimal, readTable, tableSource, type Table } from "../../../core/data/table.js";
+import { BadSamples } from "../../../core/data/bad-samples.js";
+import type { Rows } from "../../../core/data/dataset.js";
+import { parseDecimal } from "../../../core/data/decimal.js";
+import { openTable } from "../../../core/data/table.js";
 import { EngineError } from "../../../core/errors.js";
+
+/** All samples, one after the other. */
+async function valuesOf({ source }: Rows): Promise<Float32Array> {
+  const [width] = source.sampleShape;
+  const values = new Float32Array(source.count * width);
+  for (let row = 0; row < source.count; row += 1) await source.read(row, values, row * width);
+  return values;
+}
+
+function linesOf({ source }: Rows): readonly number[] {
+  return Array.from({ length: source.count }, (_, row) => Number(source.describe(row).split(":").at(-1)));
+}
 
 describe("table reader", () => {
   let folder: string;
@@ -20,11 +35,13 @@ describe("table reader", () => {
     features: readonly string[] = ["p*"],
     labels: readonly string[] = ["label"],
     name = "t.csv",
-  ): Promise<Table> {
+  ): Promise<Rows> {
     const path = join(folder, name);
     await writeFile(path, text);
-    return await readTable(path, { features, labels });
+    return await openTable(path, { features, labels }, { bad: new BadSamples(), folder });
   }
+
+  const open = (path: string): Promise<Rows> => openTable(path, { features: ["*"], labels: [] }, { bad: new BadSamples(), folder });
 
   /** The error that reading gives, its paths shortened. */
   async function failure(...request: Parameters<typeof read>): Promise<{ code: string; message: string; hint: string | undefined }> {
@@ -39,11 +56,10 @@ describe("table reader", () => {
   it("reads features in the header's order and labels as text", async () => {
     const text = "p1,name,label,p0\n1,a,x,2\n-0.5,b,y,1e2\n";
     const table = await read(text, ["p0", "p1"], ["label"]);
-    assert.deepEqual(table.featureNames, ["p1", "p0"]);
-    assert.deepEqual(table.features, Float32Array.of(1, 2, -0.5, 100));
+    assert.deepEqual(await valuesOf(table), Float32Array.of(1, 2, -0.5, 100));
     assert.deepEqual(table.labels.get("label"), ["x", "y"]);
-    assert.deepEqual(table.lines, Uint32Array.of(2, 3));
-    assert.equal(table.rows, 2);
+    assert.deepEqual(linesOf(table), [2, 3]);
+    assert.deepEqual([table.source.count, table.source.sampleShape, table.source.range], [2, [2], { minimum: -0.5, maximum: 100, whole: false }]);
     assert.equal(table.sha256, createHash("sha256").update(text).digest("hex"));
   });
 
@@ -64,27 +80,27 @@ describe("table reader", () => {
     for (const end of ["\n", "\r\n", "\r"]) {
       const text = `\ufeff"p0",label${end}"1","a, ""b"""${end} 2 ,"c${end}d"${end}3, e ${end}${end}${end}`;
       const table = await read(text);
-      assert.deepEqual(table.features, Float32Array.of(1, 2, 3));
+      assert.deepEqual(await valuesOf(table), Float32Array.of(1, 2, 3));
       assert.deepEqual(table.labels.get("label"), ['a, "b"', `c${end}d`, "e"]);
-      assert.deepEqual(table.lines, Uint32Array.of(2, 3, 5));
+      assert.deepEqual(linesOf(table), [2, 3, 5]);
     }
-    assert.deepEqual((await read("p0,label\r\n1,2\n3,4")).features, Float32Array.of(1, 3));
+    assert.deepEqual(await valuesOf(await read("p0,label\r\n1,2\n3,4")), Float32Array.of(1, 3));
   });
 
   it("reads tab-separated files by their names", async () => {
     const table = await read("p0\tp1\tlabel\n1\t2\ta,b\n", ["p*"], ["label"], "t.TSV");
-    assert.deepEqual(table.features, Float32Array.of(1, 2));
+    assert.deepEqual(await valuesOf(table), Float32Array.of(1, 2));
     assert.deepEqual(table.labels.get("label"), ["a,b"]);
   });
 
   it("chooses columns by globs, in order, ! taking out, never a label", async () => {
     const text = "a.x,a.y,b.x,label,a[1],\n1,2,3,4,5,6\n";
-    const names = async (...features: string[]): Promise<readonly string[]> => (await read(text, features)).featureNames;
-    assert.deepEqual(await names("*"), ["a.x", "a.y", "b.x", "a[1]"]);
-    assert.deepEqual(await names("*", "!a.*"), ["b.x", "a[1]"]);
-    assert.deepEqual(await names("*", "!a.*", "a.y"), ["a.y", "b.x", "a[1]"]);
-    assert.deepEqual(await names("a[1]", "b.x"), ["b.x", "a[1]"]);
-    assert.deepEqual(await names("l*", "b.x"), ["b.x"]);
+    const chosen = async (...features: string[]): Promise<readonly number[]> => [...(await valuesOf(await read(text, features)))];
+    assert.deepEqual(await chosen("*"), [1, 2, 3, 5]);
+    assert.deepEqual(await chosen("*", "!a.*"), [3, 5]);
+    assert.deepEqual(await chosen("*", "!a.*", "a.y"), [2, 3, 5]);
+    assert.deepEqual(await chosen("a[1]", "b.x"), [3, 5]);
+    assert.deepEqual(await chosen("l*", "b.x"), [3]);
   });
 
   it("reports every bad row, the first five in words, and skips none", async () => {
@@ -100,7 +116,7 @@ describe("table reader", () => {
         '  t.csv:7: expected 3 cells as in the header, got 2, so column "label" has none',
         "  and 2 more",
       ].join("\n"),
-      hint: "Mend or remove these rows: none is skipped on its own.",
+      hint: 'Mend or remove these rows, or train without them: "data": { "onBadSample": "skip" }.',
     });
     assert.match((await failure("p0,label\n1,2\n\n3,4\n")).message, /1 row cannot be used\n {2}t\.csv:3: the line is empty$/);
     assert.match(
@@ -110,7 +126,7 @@ describe("table reader", () => {
   });
 
   it("does not mind what columns hold that nobody asked for", async () => {
-    assert.deepEqual((await read("p0,note,label\n1,,a\n2,NaN,b\n")).features, Float32Array.of(1, 2));
+    assert.deepEqual(await valuesOf(await read("p0,note,label\n1,,a\n2,NaN,b\n")), Float32Array.of(1, 2));
   });
 
   it("names the line of a broken quote, also behind a quoted line end", async () => {
@@ -146,10 +162,10 @@ describe("table reader", () => {
 
   it("refuses a missing file with the nearest names, a folder, and a table without rows", async () => {
     await read("p0,label\n1,2\n", ["p*"], ["label"], "digits.csv");
-    const missing = await readTable(join(folder, "digit.csv"), { features: ["*"], labels: [] }).catch((e: unknown) => e as EngineError);
+    const missing = await open(join(folder, "digit.csv")).catch((e: unknown) => e as EngineError);
     assert.ok(missing instanceof EngineError);
     assert.deepEqual([missing.code, missing.hint], ["data/no-file", 'Did you mean "digits.csv"?']);
-    await assert.rejects(readTable(folder, { features: ["*"], labels: [] }), { code: "data/unreadable", message: /it is a folder$/ });
+    await assert.rejects(open(folder), { code: "data/unreadable", message: /it is a folder$/ });
     assert.deepEqual((await failure("")).message, "t.csv: expected a header and at least one row, got an empty file");
     assert.deepEqual((await failure("p0,label\n\n")).message, "t.csv: expected a header and at least one row, got only a header");
   });
@@ -162,7 +178,7 @@ describe("table reader", () => {
         const lines = rows.map(({ number, label }) => `${number},"${label.replaceAll('"', '""')}"`);
         const table = await read(["p0,label", ...lines].join(end));
         assert.deepEqual(
-          table.features,
+          await valuesOf(table),
           Float32Array.from(rows, (r) => Number(`${r.number}`)),
         );
         assert.deepEqual(
@@ -176,15 +192,15 @@ describe("table reader", () => {
 
   it("gives samples by index, and another content hash for other samples only", async () => {
     const table = await read("p0,p1,label\n1,2,a\n3,4,b\n");
-    const source = tableSource(table);
+    const { source } = table;
     const into = new Float32Array(5);
     await source.read(1, into, 2);
     assert.deepEqual(into, Float32Array.of(0, 0, 3, 4, 0));
     assert.deepEqual([source.count, source.sampleShape], [2, [2]]);
     assert.equal(source.describe(1), `${table.path}:3`);
-    assert.equal(tableSource(await read("p0,p1,label\n1,2,x\n3,4,y\n")).contentHash, source.contentHash);
-    assert.notEqual(tableSource(await read("p0,p1,label\n1,2,a\n3,5,b\n")).contentHash, source.contentHash);
-    assert.notEqual(tableSource(await read("p0,label\n1,a\n2,a\n3,b\n4,b\n")).contentHash, source.contentHash);
+    assert.equal((await read("p0,p1,label\n1,2,x\n3,4,y\n")).source.contentHash, source.contentHash);
+    assert.notEqual((await read("p0,p1,label\n1,2,a\n3,5,b\n")).source.contentHash, source.contentHash);
+    assert.notEqual((await read("p0,label\n1,a\n2,a\n3,b\n4,b\n")).source.contentHash, source.contentHash);
   });
 });
 
