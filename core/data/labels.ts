@@ -54,8 +54,7 @@ export function classLabels(labels: Labels, column: string, outputs?: number, ba
   const values = columnOf(labels, column);
   const texts = values instanceof Float64Array ? Array.from(values, String) : values;
   const leaveOut = (isBad: (text: string) => boolean, problem: (text: string) => string, hint?: string): readonly string[] => {
-    for (const [row, text] of texts.entries())
-      if (isBad(text)) bad.addRow(row, labels.describe(row), `column "${column}": ${problem(text)}`);
+    for (const [row, text] of texts.entries()) if (isBad(text)) bad.addRow(row, labels.describe(row), `column "${column}": ${problem(text)}`);
     bad.refuse(labels.path, hint);
     return texts.filter((_, row) => !bad.has(row));
   };

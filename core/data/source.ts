@@ -53,7 +53,10 @@ export function selectSamples(source: SampleSource, rows: Uint32Array): SampleSo
   return {
     ...source,
     count: rows.length,
-    contentHash: createHash("sha256").update(source.contentHash).update(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)).digest("hex"),
+    contentHash: createHash("sha256")
+      .update(source.contentHash)
+      .update(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength))
+      .digest("hex"),
     read: (index, into, offset) => source.read(rows[index], into, offset),
     describe: (index) => source.describe(rows[index]),
     close: () => source.close(),

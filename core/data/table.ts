@@ -165,12 +165,7 @@ function wrongWidth(record: readonly string[], header: readonly string[]): strin
 }
 
 /** Writes the features of a row ; answers the first problem, if there is one. */
-function readCells(
-  record: readonly string[],
-  header: readonly string[],
-  columns: Columns,
-  into: Float32Array,
-): string | undefined {
+function readCells(record: readonly string[], header: readonly string[], columns: Columns, into: Float32Array): string | undefined {
   for (const [i, position] of columns.features.entries()) {
     const value = parseDecimal(record[position]);
     if (value === undefined) return notANumber(header[position], record[position]);

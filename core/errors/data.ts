@@ -23,7 +23,12 @@ export const emptyTable = (path: string, what: string) =>
   make("data/empty", `${path}: expected a header and at least one row, got ${what}`, { path });
 
 /** Rows that cannot be used, the first few in words (`digits.csv:12: column "p3": …`). */
-export const badRows = (path: string, count: number, problems: readonly string[], hint = 'Mend or remove these rows, or train without them: "data": { "onBadSample": "skip" }.') =>
+export const badRows = (
+  path: string,
+  count: number,
+  problems: readonly string[],
+  hint = 'Mend or remove these rows, or train without them: "data": { "onBadSample": "skip" }.',
+) =>
   make(
     "data/rows",
     [
@@ -58,8 +63,7 @@ export const tooManyClasses = (path: string, column: string, classes: number, ou
     `If all of these are classes, give the last layer of the head ${classes} units; else mend the rows, or name another label column.`,
   );
 
-export const noSource = (kinds: readonly string[]) =>
-  make("recipe/source", `data: expected one of ${kinds.join(", ")}, got none`, { kinds });
+export const noSource = (kinds: readonly string[]) => make("recipe/source", `data: expected one of ${kinds.join(", ")}, got none`, { kinds });
 
 export const sourcesDiffer = (first: string, expected: readonly number[], other: string, got: readonly number[]) =>
   make(

@@ -78,7 +78,9 @@ export const dataSchema = z
   .strictObject({
     ...kinds,
     ...selection,
-    validation: sourceSchema.exactOptional().describe("Another source for the validation rows, with `features` and `label` as above where it has none"),
+    validation: sourceSchema
+      .exactOptional()
+      .describe("Another source for the validation rows, with `features` and `label` as above where it has none"),
     test: sourceSchema.exactOptional().describe("Another source for the test rows, likewise"),
     split: splitSchema.prefault({}).describe("How rows are held out, drawn by `seed` and stratified where the label is a class; none by default"),
     onBadSample: z
