@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Graph, Tensor } from "../../core/graph/types.js";
 import { writeModel } from "../../core/onnx/file.js";
 import { writeSafetensors } from "../../core/train/safetensors.js";
+import { demoModel, demoSamples } from "./demo.js";
 import { cnn, integerTensor, mlp, transformer, uniformTensor } from "./models.js";
 import type { Task, TaskOptimizer } from "./protocol.js";
 
@@ -91,6 +92,17 @@ export const rows: readonly Row[] = [
       samples: uniformTensor("samples", [64 * batchesPerRow, 1, 28, 28], 0, 1),
       labels: integerTensor("labels", [64 * batchesPerRow], 10),
     }),
+  },
+  {
+    name: "backbone",
+    title: "demo backbone (MobileNetV4, 224 × 224), batch 16, Adam, all trainable",
+    target: { intel: 1.2, amd: 1.2 },
+    kind: "backbone",
+    sizes: {},
+    freeze: [],
+    optimizer: { ...adam, learningRate: 0.0001 },
+    batchSize: 16,
+    material: async () => ({ graph: await demoModel(), ...(await demoSamples(16 * batchesPerRow)) }),
   },
 ];
 

@@ -124,11 +124,14 @@ class OnnxModel(nn.Module):
 
         graph = onnx.load(path).graph
         self.constants = {}
+        self.weight_names = []
+        self.weights = nn.ParameterList()
         for tensor in graph.initializer:
-            if tensor.name in tensors and tensors[tensor.name].is_floating_point():
-                self.register_parameter(tensor.name.replace(".", "/"), nn.Parameter(tensors[tensor.name]))
+            if tensors[tensor.name].is_floating_point():
+                self.weight_names.append(tensor.name)
+                self.weights.append(nn.Parameter(tensors[tensor.name]))
             else:
-                self.constants[tensor.name] = torch.from_numpy(numpy_helper.to_array(tensor).copy())
+                self.constants[tensor.name] = tensors[tensor.name]
         self.input = next(i.name for i in graph.input if i.name not in tensors)
         self.output = graph.output[0].name
         self.nodes = []
@@ -142,11 +145,9 @@ class OnnxModel(nn.Module):
             self.nodes.append((OPERATORS[node.op_type], list(node.input), node.output[0], attributes))
 
     def forward(self, x):
-        parameters = dict(self.named_parameters())
-        values = {self.input: x, **self.constants}
+        values = {self.input: x, **self.constants, **dict(zip(self.weight_names, self.weights))}
         for operator, inputs, output, attributes in self.nodes:
-            operands = [values[name] if name in values else parameters[name.replace(".", "/")] for name in inputs]
-            values[output] = operator(attributes, *operands)
+            values[output] = operator(attributes, *[values[name] for name in inputs])
         return values[self.output]
 
 
@@ -189,6 +190,11 @@ def is_frozen(name, rules):
     return frozen
 
 
+def named_weights(model):
+    """Parameters by their name in the file."""
+    return zip(model.weight_names, model.weights) if isinstance(model, OnnxModel) else model.named_parameters()
+
+
 MODELS = {"mlp": Mlp, "cnn": Cnn, "transformer": Transformer}
 
 
@@ -201,8 +207,8 @@ class Training:
         self.samples, self.labels = tensors.pop("samples"), tensors.pop("labels")
         kind = MODELS.get(task["kind"])
         self.model = OnnxModel(tensors, task["model"]) if kind is None else kind(tensors, task["sizes"])
-        for name, parameter in self.model.named_parameters():
-            parameter.requires_grad_(not is_frozen(name.replace("/", "."), task["freeze"]))
+        for name, parameter in named_weights(self.model):
+            parameter.requires_grad_(not is_frozen(name, task["freeze"]))
         self.batch_size, self.step = task["batchSize"], 0
         settings = task["optimizer"]
         rule = torch.optim.AdamW if settings["type"] == "adamw" else torch.optim.Adam
