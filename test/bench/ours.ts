@@ -8,7 +8,6 @@ import type { Graph, Tensor, TensorType } from "../../core/graph/types.js";
 import { lossOutput } from "../../core/nn/losses.js";
 import { readModel } from "../../core/onnx/file.js";
 import { createOptimizer } from "../../core/optim/index.js";
-import { completeSchedule } from "../../core/optim/schedules.js";
 import { analyseBatch } from "../../core/passes/batch.js";
 import { inferenceForm } from "../../core/passes/inference-form.js";
 import { inlineFunctions } from "../../core/passes/inline-functions.js";
@@ -20,6 +19,7 @@ import { FeatureStore, type FeatureMaker, type FeatureValue } from "../../core/t
 import { arenaFor } from "../../core/train/open-phase.js";
 import { buildPhaseGraph, type PhaseContext, type PhaseGraph, type SettledPhase } from "../../core/train/phase-graph.js";
 import { PhaseRuntime } from "../../core/train/phase-runtime.js";
+import { parseRecipe, phasesOf } from "../../core/train/recipe.js";
 import { readSafetensors } from "../../core/train/safetensors.js";
 import { initialState, masterFor, type RunState } from "../../core/train/state.js";
 import { WeightUpdate } from "../../core/train/update.js";
@@ -89,9 +89,12 @@ class Training {
   }
 }
 
-function phaseOf({ freeze, optimizer, batchSize }: Task): SettledPhase {
-  const schedule = completeSchedule({ type: "constant" });
-  return { name: "bench", freeze, stopGradient: [], batchNorm: "fixed", optimizer, schedule, epochs: 1, batchSize };
+/** The one phase of a recipe for the task. */
+function phaseOf({ model, freeze, optimizer, batchSize }: Task): SettledPhase {
+  const data = { csv: "samples.csv", features: ["*"], label: "label" };
+  const recipe = { model, data, loss: { type: "crossEntropy" }, freeze, optimizer, batchSize };
+  const [phase] = phasesOf(parseRecipe(JSON.stringify(recipe), "bench.finetune.json"));
+  return { ...phase, freeze };
 }
 
 /** Samples as they are where nothing is frozen before what trains, and kept; else the frozen part runs again for every batch. */

@@ -12,8 +12,8 @@ export interface SideCommand {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Lines of a child's error output that are kept for a message. */
-const keptLines = 3;
+/** Lines of a child's error output that a message repeats. */
+const keptLines = 2;
 
 export class Side {
   readonly name: string;
@@ -50,8 +50,9 @@ export class Side {
 
   async #lastWords(): Promise<string> {
     await this.#ended;
-    const lines = this.#errorOutput.trim().split("\n").slice(-keptLines).join(" ");
-    return lines === "" ? `ended with status ${this.#child.exitCode}` : lines;
+    const lines = this.#errorOutput.split("\n").map((line) => line.trim());
+    const telling = lines.filter((line) => /error/i.test(line)).slice(-keptLines);
+    return telling.length === 0 ? `ended with status ${this.#child.exitCode}` : telling.join(" ");
   }
 
   /** Peak resident memory so far in bytes; undefined where the system does not tell. */
