@@ -4,6 +4,7 @@
 export * from "./errors/data.js";
 export { describeNode, EngineError, exitCodeOf, revive, type ErrorArea, type ErrorCode, type ErrorData } from "./errors/define.js";
 export { fileReason } from "./errors/files.js";
+export * from "./errors/images.js";
 export * from "./errors/model.js";
 export * from "./errors/recipe.js";
 export * from "./errors/run.js";

@@ -1,4 +1,4 @@
-// Loops that change the size of images: resizing and padding of the last two axes. Which sizes are allowed is decided in transforms.ts.
+// Loops that change the size of images: resizing, padding and cropping of the last two axes. Which sizes are allowed is decided in transforms.ts.
 
 type Size = readonly [number, number];
 type Run = (from: Float32Array, to: Float32Array) => void;
@@ -30,6 +30,20 @@ export function padImages({ images, from: [height, width], to, value }: { images
         const start = (image * height + y) * width;
         const into = (image * to[0] + top + y) * to[1] + left;
         for (let x = 0; x < width; x += 1) target[into + x] = source[start + x];
+      }
+    }
+  };
+}
+
+/** `images` × [height, width] → their centres, `images` × `to`; where what goes is odd, the larger half goes below and to the right. */
+export function cropImages({ images, from: [height, width], to }: { images: number; from: Size; to: Size }): Run {
+  const top = Math.floor((height - to[0]) / 2);
+  const left = Math.floor((width - to[1]) / 2);
+  return (source, target) => {
+    for (let image = 0; image < images; image += 1) {
+      for (let y = 0; y < to[0]; y += 1) {
+        const start = (image * height + top + y) * width + left;
+        target.set(source.subarray(start, start + to[1]), (image * to[0] + y) * to[1]);
       }
     }
   };

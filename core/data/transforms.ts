@@ -2,7 +2,7 @@
 // loops that resample images are in resample.ts.
 
 import * as errors from "../errors.js";
-import { padImages, resizeImages } from "./resample.js";
+import { cropImages, padImages, resizeImages } from "./resample.js";
 
 /** One step, as a recipe writes it: the key says which. */
 export type TransformStep =
@@ -16,6 +16,8 @@ export type TransformStep =
   | { readonly resize: readonly [number, number]; readonly method?: "bilinear" | "nearest" | undefined }
   /** The last two axes padded to [height, width], the sample in the centre. */
   | { readonly pad: readonly [number, number]; readonly value?: number | undefined }
+  /** The centre of the last two axes, [height, width] of it. */
+  | { readonly crop: readonly [number, number] }
   /** The one entry of the first axis, this many times. */
   | { readonly repeat: number };
 
@@ -45,15 +47,15 @@ const longestSample = 2 ** 28;
 
 /**
  * Prepares the steps for samples of one shape. A transform reuses its working memory, so it is not for use by several at once.
- * @throws recipe/transform naming the step (the first is 1), what it needs and what it got
+ * @throws recipe/transform naming the step (the first is number `first`), what it needs and what it got
  */
-export function compileTransform(steps: readonly TransformStep[], inputShape: readonly number[]): Transform {
+export function compileTransform(steps: readonly TransformStep[], inputShape: readonly number[], first = 1): Transform {
   const stages: Stage[] = [];
   let shape = inputShape;
   for (const [i, step] of steps.entries()) {
-    const stage = compileStep(step, shape, i + 1);
+    const stage = compileStep(step, shape, first + i);
     if (!stage.shape.every((size) => Number.isInteger(size) && size > 0) || elements(stage.shape) > longestSample) {
-      throw errors.badTransform(i + 1, kindOf(step), `sizes from 1, and at most ${longestSample} values`, show(stage.shape));
+      throw errors.badTransform(first + i, kindOf(step), `sizes from 1, and at most ${longestSample} values`, show(stage.shape));
     }
     shape = stage.shape;
     if (!("reshape" in step)) stages.push(stage);
@@ -112,10 +114,14 @@ function compileStep(step: TransformStep, shape: readonly number[], number: numb
   if (shape.length < 2) throw refuse("at least two axes, [height, width] (reshape before)", show(shape));
   const images = elements(shape.slice(0, -2));
   const [height, width] = shape.slice(-2);
-  const to = "resize" in step ? step.resize : step.pad;
+  const to = "resize" in step ? step.resize : "crop" in step ? step.crop : step.pad;
   const next = { shape: [...shape.slice(0, -2), ...to], inPlace: false };
   if ("resize" in step) {
     return { ...next, prepare: () => resizeImages({ images, from: [height, width], to, method: step.method ?? "bilinear" }) };
+  }
+  if ("crop" in step) {
+    if (to[0] > height || to[1] > width) throw refuse(`a size of at most ${show([height, width])}, the sample's own`, show(to));
+    return { ...next, prepare: () => cropImages({ images, from: [height, width], to }) };
   }
   if (to[0] < height || to[1] < width) throw refuse(`a size of at least ${show([height, width])}, the sample's own`, show(to));
   return { ...next, prepare: () => padImages({ images, from: [height, width], to, value: step.value ?? 0 }) };
@@ -152,6 +158,7 @@ function canonical(step: TransformStep): TransformStep {
   if ("normalize" in step) return { normalize: { mean: step.normalize.mean, std: step.normalize.std } };
   if ("resize" in step) return { resize: step.resize, method: step.method ?? "bilinear" };
   if ("pad" in step) return { pad: step.pad, value: step.value ?? 0 };
+  if ("crop" in step) return { crop: step.crop };
   return { repeat: step.repeat };
 }
 

@@ -20,6 +20,8 @@ export interface Loss {
   readonly labelSmoothing?: number;
   /** Cross-entropy: what a sample of each class counts, all above 0; 1 by default. */
   readonly classWeights?: readonly number[];
+  /** Targets are mixtures: shares of each class in place of a class, or labels between 0 and 1. */
+  readonly mixedTargets?: boolean;
   /** Huber: difference from where on the loss grows linearly; 1 by default. */
   readonly delta?: number;
 }
@@ -120,15 +122,16 @@ type LossBuilder = (b: GraphBuilder, input: Value, output: string, loss: Loss) =
  * loss is their sum over Σ w_y of the batch. Labels pick their class by comparison with 0 … C − 1, so that no scatter is needed on the
  * way back. Source: torch.nn.CrossEntropyLoss, https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
-const crossEntropy: LossBuilder = (b, logits, output, { labelSmoothing = 0, classWeights }) => {
+const crossEntropy: LossBuilder = (b, logits, output, { labelSmoothing = 0, classWeights, mixedTargets = false }) => {
   const { dtype, shape } = logits.type;
   const classes = shape?.[1];
   if (shape?.length !== 2 || typeof classes !== "number") throw errors.lossShape(output, "[batch, classes]", shape);
   if (classWeights !== undefined && classWeights.length !== classes) throw errors.classWeights(classes, classWeights.length);
   const weights = classWeights && b.constant(tensorOf(dtype, [...classWeights], [1, classes]), "class_weights");
-  const target = b.input("labels", { kind: "tensor", dtype: "int64", shape: [shape[0]] });
   const logProbabilities = b.op("LogSoftmax", [logits], { attributes: { axis: 1 } });
   const weighted = weights === undefined ? logProbabilities : b.mul(weights, logProbabilities);
+  if (mixedTargets) return ofShares(b, logits, { weights, weighted, labelSmoothing });
+  const target = b.input("labels", { kind: "tensor", dtype: "int64", shape: [shape[0]] });
   const indices = b.constant(tensorOf("int64", Array.from({ length: classes }, (_, c) => c), [1, classes]), "classes"); // prettier-ignore
   const isLabel = b.equal(b.unsqueeze(target, [1]), indices);
   const spread = labelSmoothing / classes;
@@ -142,14 +145,39 @@ const crossEntropy: LossBuilder = (b, logits, output, { labelSmoothing = 0, clas
   return { loss: b.div(b.reduceSum(perSample, undefined, false), total), perSample, target };
 };
 
+interface WeightedLogits {
+  readonly weights: Value | undefined;
+  /** Logarithms of the probabilities, times the weights. */
+  readonly weighted: Value;
+  readonly labelSmoothing: number;
+}
+
+/** Cross-entropy where a target is the shares t_c of the classes in a sample: −Σ_c ((1 − ε)·t_c + ε ⁄ C)·w_c·log p_c over Σ_c t_c·w_c. */
+function ofShares(b: GraphBuilder, logits: Value, { weights, weighted, labelSmoothing }: WeightedLogits): BuiltLoss {
+  const { dtype, shape } = logits.type;
+  const target = b.input("labels", { kind: "tensor", dtype, shape: shape ?? [] });
+  const spread = labelSmoothing / Number(shape?.[1]);
+  const smoothed = labelSmoothing === 0 ? target : b.add(b.mul(b.scalar(logits, 1 - labelSmoothing), target), b.scalar(logits, spread));
+  const perSample = b.neg(b.reduceSum(b.mul(smoothed, weighted), [1], false));
+  if (weights === undefined) return { loss: b.reduceMean(perSample, [0], false), perSample, target };
+  const total = b.reduceSum(b.mul(target, weights), undefined, false);
+  return { loss: b.div(b.reduceSum(perSample, undefined, false), total), perSample, target };
+}
+
 /**
  * −log sigmoid(x) where a label is 1, −log(1 − sigmoid(x)) where it is 0: both are softplus((1 − 2·label)·x), which neither overflows nor
  * loses digits. Source: torch.nn.BCEWithLogitsLoss, https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
  */
-const binaryCrossEntropy: LossBuilder = (b, logits, output) => {
+const binaryCrossEntropy: LossBuilder = (b, logits, output, { mixedTargets = false }) => {
   const { dtype, shape } = logits.type;
   if (shape?.length !== 2) throw errors.lossShape(output, "[batch, labels]", shape);
   const target = b.input("targets", { kind: "tensor", dtype, shape });
+  if (mixedTargets) {
+    // Each of the two losses in its share.
+    const holds = b.mul(target, b.op("Softplus", [b.neg(logits)]));
+    const doesNot = b.mul(b.sub(b.one(logits), target), b.op("Softplus", [logits]));
+    return { ...meanOverElements(b, b.add(holds, doesNot)), target };
+  }
   const away = b.sub(b.one(logits), b.mul(b.scalar(logits, 2), target));
   return { ...meanOverElements(b, b.op("Softplus", [b.mul(away, logits)])), target };
 };

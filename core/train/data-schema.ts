@@ -1,6 +1,7 @@
 // The shape of a recipe's `data`: where samples and labels come from, how they are split and what is done to each sample.
 
 import { z } from "zod";
+import { augmentSchema } from "./augment-schema.js";
 import { sourceKinds, type DataSettings, type SourceKind, type SourceSettings } from "../data/dataset.js";
 
 const text = z.string().min(1);
@@ -36,6 +37,7 @@ export const transformStepSchema = z.union([
     pad: size2.describe("Height and width to pad to; the sample goes to the centre"),
     value: z.number().default(0).describe("What the border is filled with"),
   }),
+  z.strictObject({ crop: size2.describe("Height and width of the centre that is kept") }),
   z.strictObject({ repeat: count.describe("How often each sample's channels are repeated") }),
 ]);
 
@@ -88,6 +90,7 @@ export const dataSchema = z
       .default("stop")
       .describe("What happens to samples that cannot be used: the run stops and names the first five, or goes on without them and says how many"),
     transform: z.array(transformStepSchema).default([]).describe("What is done to each sample, in this order"),
+    augment: augmentSchema.exactOptional(),
     input: text.exactOptional().describe("The model's input that samples are fed to; needed where it has several"),
   })
   .superRefine((data, context) => {

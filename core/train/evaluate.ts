@@ -31,11 +31,11 @@ export interface Evaluation {
 }
 
 /** The sums with a batch added. */
-export function addBatch(sums: EpochSums, targets: Targets, rows: readonly number[], { loss, prediction }: BatchResult): EpochSums {
+export function addBatch(sums: EpochSums, targets: Targets, rows: readonly number[], { loss, prediction, mixes }: BatchResult): EpochSums {
   const actual = targetsOf(targets, rows);
   const scores = prediction.data as Float32Array;
   return {
-    loss: addMean(sums.loss, loss, lossWeight(targets, rows)),
+    loss: addMean(sums.loss, loss, lossWeight(targets, rows, mixes)),
     score: addScore(sums.score, targets, scores, actual, rows.length),
   };
 }

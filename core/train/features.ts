@@ -19,7 +19,8 @@ export interface FeatureValue {
 export interface FeatureMaker {
   readonly values: readonly FeatureValue[];
   readonly batchSize: number;
-  make(indices: readonly number[]): Promise<readonly HostTensor[]>;
+  /** With an `epoch` the samples are augmented as in that epoch. */
+  make(indices: readonly number[], epoch?: number): Promise<readonly HostTensor[]>;
   /** Runs of the frozen prefix so far. */
   executions(): number;
   /** Frees what only making needs; called when everything is kept. */
@@ -37,6 +38,8 @@ export interface FeatureProgress {
 
 export interface FeatureOptions {
   readonly samples: number;
+  /** The samples whose features are kept, ascending, where the others are augmented: those are made anew in every epoch. */
+  readonly kept?: Uint32Array;
   readonly cache: CachedFeatures | undefined;
   /** Bytes of features that may stay in memory. */
   readonly memoryLimit: number;
@@ -57,6 +60,8 @@ export class FeatureStore {
   #memory: Uint8Array | undefined;
   #cache: CachedFeatures | undefined;
   #progress: FeatureProgress = { done: 0, reused: 0, executions: 0 };
+  /** Place of each sample among those that are kept, where not all of them are. */
+  readonly #places: Uint32Array | undefined;
 
   constructor(maker: FeatureMaker, options: FeatureOptions) {
     this.#maker = maker;
@@ -64,6 +69,9 @@ export class FeatureStore {
     this.#bytesPerValue = maker.values.map((v) => byteSize(v.dtype, elementCount(v.shape)));
     this.#recordBytes = this.#bytesPerValue.reduce((a, c) => a + c, 0);
     this.#cache = options.cache;
+    if (options.kept === undefined) return;
+    this.#places = new Uint32Array(options.samples);
+    for (const [place, index] of options.kept.entries()) this.#places[index] = place;
   }
 
   get values(): readonly FeatureValue[] {
@@ -76,7 +84,8 @@ export class FeatureStore {
 
   /** Computes what is not there yet, batch by batch in file order. Answers false where a stop came first. */
   async fill(): Promise<boolean> {
-    const { samples, memoryLimit } = this.#options;
+    const { memoryLimit, kept } = this.#options;
+    const samples = this.#count;
     const total = samples * this.#recordBytes;
     if (total <= memoryLimit) this.#memory = new Uint8Array(total);
     let done = this.#takeCached();
@@ -86,7 +95,8 @@ export class FeatureStore {
         await this.#commit();
         return false;
       }
-      const indices = range(done, Math.min(samples, done + this.#maker.batchSize));
+      const places = range(done, Math.min(samples, done + this.#maker.batchSize));
+      const indices = kept === undefined ? places : places.map((place) => kept[place]);
       const records = await this.#makeRecords(indices);
       this.#memory?.set(records, done * this.#recordBytes);
       this.#append(records);
@@ -97,8 +107,13 @@ export class FeatureStore {
       await new Promise(setImmediate);
     }
     await this.#commit();
-    if (this.#kept) await this.#maker.release();
+    if (this.#kept && kept === undefined) await this.#maker.release();
     return true;
+  }
+
+  /** Number of samples whose features are kept. */
+  get #count(): number {
+    return this.#options.kept?.length ?? this.#options.samples;
   }
 
   /** Somewhere: in memory or on disk. Otherwise `gather` computes features again each time. */
@@ -106,30 +121,43 @@ export class FeatureStore {
     return this.#memory !== undefined || this.#cache !== undefined;
   }
 
-  /** Features of the given samples, one tensor per value, samples along axis 0. */
-  async gather(indices: readonly number[]): Promise<readonly HostTensor[]> {
+  /**
+   * Features of the given samples, one tensor per value, samples along axis 0. With an `epoch` they are training samples: where these are
+   * augmented, as in that epoch.
+   */
+  async gather(indices: readonly number[], epoch?: number): Promise<readonly HostTensor[]> {
     const tensors = this.#maker.values.map(({ dtype, shape }) => hostTensor(dtype, [indices.length * (shape[0] ?? 1), ...shape.slice(1)]));
     const targets = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    const size = this.#recordBytes;
-    if (this.#memory !== undefined) {
-      for (const [at, index] of indices.entries()) this.#scatter(this.#memory.subarray(index * size, (index + 1) * size), targets, at);
-    } else if (!this.#gatherCached(indices, targets)) {
-      for (let start = 0; start < indices.length; start += this.#maker.batchSize) {
-        const part = indices.slice(start, start + this.#maker.batchSize);
-        const records = await this.#makeRecords(part);
-        for (let i = 0; i < part.length; i++) this.#scatter(records.subarray(i * size, (i + 1) * size), targets, start + i);
-      }
-    }
+    if (epoch !== undefined && this.#places !== undefined) await this.#gatherMade(indices, targets, epoch);
+    else if (!this.#gatherKept(indices, targets)) await this.#gatherMade(indices, targets);
     return tensors;
   }
 
-  /** Answers false where the features are not on disk, or not any more. */
-  #gatherCached(indices: readonly number[], targets: readonly Uint8Array[]): boolean {
+  async #gatherMade(indices: readonly number[], targets: readonly Uint8Array[], epoch?: number): Promise<void> {
+    const size = this.#recordBytes;
+    for (let start = 0; start < indices.length; start += this.#maker.batchSize) {
+      const part = indices.slice(start, start + this.#maker.batchSize);
+      const records = await this.#makeRecords(part, epoch);
+      for (let i = 0; i < part.length; i++) this.#scatter(records.subarray(i * size, (i + 1) * size), targets, start + i);
+    }
+  }
+
+  /** Answers false where the features are neither in memory nor on disk, or not any more. */
+  #gatherKept(indices: readonly number[], targets: readonly Uint8Array[]): boolean {
+    const places = this.#places;
+    const at = places === undefined ? indices : indices.map((index) => places[index]);
+    const [memory, size] = [this.#memory, this.#recordBytes];
+    if (memory === undefined) return this.#gatherCached(at, targets);
+    for (const [i, place] of at.entries()) this.#scatter(memory.subarray(place * size, (place + 1) * size), targets, i);
+    return true;
+  }
+
+  #gatherCached(places: readonly number[], targets: readonly Uint8Array[]): boolean {
     if (this.#cache === undefined) return false;
     try {
       const record = new Uint8Array(this.#recordBytes);
-      for (const [at, index] of indices.entries()) {
-        this.#cache.read(index, record);
+      for (const [at, place] of places.entries()) {
+        this.#cache.read(place, record);
         this.#scatter(record, targets, at);
       }
       return true;
@@ -139,9 +167,10 @@ export class FeatureStore {
     }
   }
 
-  /** Gives the memory back where the features are on disk too. */
-  rest(): void {
+  /** Gives back what can be had again: the memory where the features are on disk too, and what made augmented ones. */
+  async rest(): Promise<void> {
     if (this.#cache !== undefined) this.#memory = undefined;
+    if (this.#places !== undefined) await this.#maker.release();
   }
 
   async close(): Promise<void> {
@@ -160,7 +189,7 @@ export class FeatureStore {
     const cache = this.#cache;
     if (cache === undefined) return 0;
     // Whole batches only, so that what follows is computed in the same batches as in a run without a cache.
-    const whole = cache.count >= this.#options.samples ? this.#options.samples : cache.count - (cache.count % this.#maker.batchSize);
+    const whole = cache.count >= this.#count ? this.#count : cache.count - (cache.count % this.#maker.batchSize);
     try {
       if (this.#memory !== undefined && whole > 0) cache.read(0, this.#memory.subarray(0, whole * this.#recordBytes));
       return whole;
@@ -170,8 +199,8 @@ export class FeatureStore {
     }
   }
 
-  async #makeRecords(indices: readonly number[]): Promise<Uint8Array> {
-    const tensors = await this.#maker.make(indices);
+  async #makeRecords(indices: readonly number[], epoch?: number): Promise<Uint8Array> {
+    const tensors = await this.#maker.make(indices, epoch);
     const records = new Uint8Array(indices.length * this.#recordBytes);
     let offset = 0;
     for (const [v, { data }] of tensors.entries()) {

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { balancedWeights, binaryTargets, classLabels, numericTargets, type Labels } from "../data/labels.js";
 import type { SampleSource } from "../data/source.js";
+import { compileAugmentation, type Augmentation } from "../data/augment.js";
 import { BadSamples } from "../data/bad-samples.js";
 import { openDataset, selectRows, type Dataset } from "../data/dataset.js";
 import { split, splitRest, type Split } from "../data/split.js";
@@ -62,6 +63,8 @@ export interface Job {
   /** Samples that cannot be used, left out. */
   readonly skipped: Skipped;
   readonly transform: Transform;
+  /** Of the samples that train. */
+  readonly augmentation?: Augmentation;
   readonly targets: Targets;
   readonly split: Split;
   readonly warnings: readonly string[];
@@ -127,6 +130,8 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
       ? { ...context.loss, classWeights: balancedWeights(labels, parts.train) }
       : context.loss;
   const targets: Targets = labels.kind === "classes" && loss.classWeights !== undefined ? { ...labels, weights: loss.classWeights } : labels;
+  const augmentation = recipe.data.augment && compileAugmentation(recipe.data.augment, recipe.data.transform, dataset.source.sampleShape);
+  if (augmentation !== undefined && !isFloat(input.type.dtype)) throw errors.augmentedIntegers(input.name, input.type.dtype);
   const model: Model = { ...whole, graph: freedWhereFree(whole.graph) };
   const job: Job = {
     recipe,
@@ -146,12 +151,12 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
     numbers: dataset.numbers,
     skipped: { count: reading.bad.count, examples: reading.bad.examples },
     transform,
+    ...(augmentation === undefined ? {} : { augmentation }),
     targets,
     split: parts,
     warnings: [...(surgery?.warnings ?? []), ...warnings],
   };
-  checkGradients(job);
-  return job;
+  return { ...job, warnings: [...job.warnings, ...checkPhases(job)] };
 }
 
 /** The data of a recipe, opened once; what cannot be used of it is gathered. */
@@ -219,12 +224,21 @@ async function checkIntegers(
   bad.refuse(labels.path);
 }
 
-/** Differentiates every phase once, without running anything: what has no gradient in the last one is found before the first one runs. */
-function checkGradients({ whole, graph, batch, phases, context }: Job): void {
-  for (const phase of phases) {
+/**
+ * Differentiates every phase once, without running anything: what has no gradient in the last one is found before the first one runs.
+ * Answers what augmentation costs in the phases that have a frozen part.
+ */
+function checkPhases({ whole, graph, batch, phases, context, augmentation, split: { train } }: Job): readonly string[] {
+  return phases.flatMap((phase) => {
     const built = buildPhaseGraph({ whole, graph, batch }, phase, context);
-    buildTraining({ ...built, ...context, boundary: [] });
-  }
+    buildTraining({ ...built, ...context, boundary: [], mixed: augmentation?.mix !== undefined });
+    if (augmentation === undefined || built.prefix === undefined) return [];
+    const runs = (train.length * phase.epochs).toLocaleString("en");
+    return [
+      `Phase "${phase.name}": data.augment makes new training samples in every epoch, so the frozen part runs for each of them: ` +
+        `${runs} samples in ${phase.epochs} epochs, where without it ${train.length.toLocaleString("en")} would do once.`,
+    ];
+  });
 }
 
 /** Answers what a plan asks for in vain. @throws whatever is wrong with it */

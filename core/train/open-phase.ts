@@ -7,20 +7,22 @@ import type { DType, Graph, Tensor } from "../graph/types.js";
 import { isConstantNode } from "../ops/index.js";
 import { Arena } from "../optim/arena.js";
 import type { Optimizer } from "../optim/define.js";
-import { createOptimizer } from "../optim/index.js";
 import { overlay } from "../passes/weights.js";
 import { tensorOfHost } from "../runtime/host-tensor.js";
+import { optimizersFor } from "./groups.js";
 import type { Job } from "./job.js";
 import { buildPhaseGraph, type PhaseGraph, type SettledPhase } from "./phase-graph.js";
 import { PhaseRuntime, type Weights } from "./phase-runtime.js";
 import { namedForProof } from "./proof.js";
 import { openFeatures, type FeatureContext } from "./prefix.js";
+import { mixesOf } from "./samples.js";
 import { tensorsOf, type Snapshot } from "./state.js";
 
 export interface OpenPhase {
   readonly phase: SettledPhase;
   readonly graph: PhaseGraph;
-  readonly optimizer: Optimizer;
+  /** Of each tensor that trains, by name. */
+  readonly optimizers: ReadonlyMap<string, Optimizer>;
   /** Holds weights, gradients and running values of what trains. */
   readonly arena: Arena;
   readonly runtime: PhaseRuntime;
@@ -51,18 +53,27 @@ export async function openPhase(
     if (!filled) await features.close();
   }
   if (!filled) return undefined;
-  const plan = { ...graph, output: job.context.output, loss: job.context.loss, boundary: features.values };
-  const optimizer = createOptimizer(phase.optimizer);
-  const arena = arenaFor(graph, optimizer);
-  const runtime = new PhaseRuntime(context.executor, plan, features, job.targets, job.recipe.seed, arena);
-  return { phase, graph, optimizer, arena, runtime, start, frozen: (weights) => frozenTensors(graph, weights) };
+  const mixed = job.augmentation?.mix !== undefined;
+  const plan = { ...graph, output: job.context.output, loss: job.context.loss, boundary: features.values, mixed };
+  const optimizers = optimizersFor(phase, graph.marked);
+  const arena = arenaFor(graph, phase, optimizers);
+  const mixes = (rows: readonly number[], epoch: number): ReturnType<typeof mixesOf> => mixesOf(job, rows, epoch);
+  const runtime = new PhaseRuntime(context.executor, plan, features, job.targets, job.recipe.seed, arena, mixes);
+  return { phase, graph, optimizers, arena, runtime, start, frozen: (weights) => frozenTensors(graph, weights) };
 }
 
-/** Room for weight, gradient and running values of every tensor that trains. */
-export function arenaFor({ marked, trainable }: PhaseGraph, { slots }: Optimizer): Arena {
+/** Room for weight, gradient, running values, and where they are kept sum of gradients and average, of every tensor that trains. */
+function arenaFor({ marked, trainable }: PhaseGraph, phase: SettledPhase, optimizers: OpenPhase["optimizers"]): Arena {
   const training = new Set(trainable);
-  const lengths = marked.filter(({ name, nested }) => !nested && training.has(name)).map(({ shape }) => elementCount(shape));
-  return new Arena(lengths.flatMap((length) => Array.from({ length: 2 + slots.length }, () => length)));
+  const extra = Number(phase.accumulate > 1) + Number(phase.averageDecay !== undefined);
+  return new Arena(
+    marked
+      .filter(({ name, nested }) => !nested && training.has(name))
+      .flatMap(({ name, shape }) => {
+        const vectors = 2 + (optimizers.get(name)?.slots.length ?? 0) + extra;
+        return Array.from({ length: vectors }, () => elementCount(shape));
+      }),
+  );
 }
 
 function frozenTensors({ marked, trainable, movingStatistics }: PhaseGraph, weights: Weights | undefined): readonly (readonly [string, Tensor])[] {

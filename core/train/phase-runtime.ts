@@ -5,6 +5,7 @@ import { fillUniform, stream } from "../nn/random.js";
 import type { Arena } from "../optim/arena.js";
 import type { Executor, HostTensor } from "../runtime/executor.js";
 import { asFloat32 } from "../runtime/host-tensor.js";
+import type { Mix } from "../data/augment.js";
 import type { FeatureStore } from "./features.js";
 import type { Master } from "./state.js";
 import {
@@ -24,6 +25,8 @@ export interface BatchResult {
   readonly loss: number;
   /** The model's output, [batch, …]. */
   readonly prediction: HostTensor;
+  /** What the samples, and with them their targets, were mixed with. */
+  readonly mixes?: readonly Mix[];
 }
 
 export interface TrainingResult extends BatchResult {
@@ -34,6 +37,9 @@ export interface TrainingResult extends BatchResult {
 /** The weights that a program is fed: masters of the trainable tensors, and running statistics that move. */
 export type Weights = ReadonlyMap<string, Master>;
 
+/** What training samples are mixed with in an epoch; undefined where nothing is. */
+type MixesOf = (rows: readonly number[], epoch: number) => readonly Mix[] | undefined;
+
 export class PhaseRuntime {
   readonly features: FeatureStore;
   readonly #executor: Executor;
@@ -41,27 +47,35 @@ export class PhaseRuntime {
   readonly #targets: Targets;
   readonly #seed: number;
   readonly #arena: Arena;
+  readonly #mixesOf: MixesOf | undefined;
   readonly #gradients = new Map<string, Gradient>();
   readonly #training = new Map<number, TrainingProgram>();
   readonly #evaluation = new Map<number, EvaluationProgram>();
 
-  constructor(executor: Executor, plan: SuffixPlan, features: FeatureStore, targets: Targets, seed: number, arena: Arena) {
+  constructor(executor: Executor, plan: SuffixPlan, features: FeatureStore, targets: Targets, seed: number, arena: Arena, mixesOf?: MixesOf) {
     this.#executor = executor;
     this.#plan = plan;
     this.features = features;
     this.#targets = targets;
     this.#seed = seed;
     this.#arena = arena;
+    this.#mixesOf = mixesOf;
   }
 
-  /** Loss, prediction and gradients on the samples `rows`; `step` keys the dropout masks. Moves running statistics in `weights`. */
-  async train(rows: readonly number[], weights: Weights, step: number): Promise<TrainingResult> {
+  /**
+   * Loss, prediction and gradients on the samples `rows`; `step` keys the dropout masks, `epoch` (of all phases together) what samples are
+   * augmented by. Moves running statistics in `weights`.
+   */
+  async train(rows: readonly number[], weights: Weights, step: number, epoch = 0): Promise<TrainingResult> {
     const compiled = await this.#trainingFor(rows.length);
+    const mixes = this.#mixesOf?.(rows, epoch);
     for (const mask of compiled.masks) drawMask(mask, this.#seed, step);
     const masks = Object.fromEntries(compiled.masks.map(({ input, tensor }) => [input, tensor]));
-    const outputs = await compiled.program.run({ ...(await this.#feeds(compiled, rows, weights)), ...masks }, compiled.into);
+    const target = targetTensor(this.#targets, rows, compiled.target, mixes);
+    const feeds = await this.#feeds(compiled, rows, weights, epoch);
+    const outputs = await compiled.program.run({ ...feeds, [compiled.target.name]: target, ...masks }, compiled.into);
     for (const { buffer, output, momentum } of compiled.statistics) mix(weights.get(buffer), outputs[output], momentum);
-    return { ...resultOf(compiled, outputs), gradients: compiled.gradients };
+    return { ...resultOf(compiled, outputs), ...(mixes === undefined ? {} : { mixes }), gradients: compiled.gradients };
   }
 
   /** Loss and prediction on the samples `rows`, in inference form. */
@@ -71,12 +85,13 @@ export class PhaseRuntime {
       compiled = await compileEvaluation(this.#executor, this.#plan, rows.length);
       this.#evaluation.set(rows.length, compiled);
     }
-    return resultOf(compiled, await compiled.program.run(await this.#feeds(compiled, rows, weights)));
+    const target = targetTensor(this.#targets, rows, compiled.target);
+    return resultOf(compiled, await compiled.program.run({ ...(await this.#feeds(compiled, rows, weights)), [compiled.target.name]: target }));
   }
 
   /** Gives back what can be had again, until the phase is tested. */
   async rest(): Promise<void> {
-    this.features.rest();
+    await this.features.rest();
     for (const { program } of [...this.#training.values(), ...this.#evaluation.values()]) await program.dispose();
     this.#training.clear();
     this.#evaluation.clear();
@@ -105,9 +120,9 @@ export class PhaseRuntime {
     return memory;
   }
 
-  async #feeds({ target, inputs }: EvaluationProgram, rows: readonly number[], weights: Weights): Promise<Record<string, HostTensor>> {
-    const feeds: Record<string, HostTensor> = { [target.name]: targetTensor(this.#targets, rows, target) };
-    const features = await this.features.gather(rows);
+  async #feeds({ inputs }: EvaluationProgram, rows: readonly number[], weights: Weights, epoch?: number): Promise<Record<string, HostTensor>> {
+    const feeds: Record<string, HostTensor> = {};
+    const features = await this.features.gather(rows, epoch);
     this.features.values.forEach(({ name }, i) => {
       if (inputs.has(name)) feeds[name] = asFloat32(features[i]);
     });

@@ -2,8 +2,8 @@
 
 import { arch, cpus, totalmem } from "node:os";
 import * as errors from "../errors.js";
-import { elementCount, isStatic } from "../graph/dims.js";
-import { bytesOf, tensorOf } from "../graph/tensor.js";
+import { isStatic } from "../graph/dims.js";
+import { bytesOf } from "../graph/tensor.js";
 import type { Graph, TensorType } from "../graph/types.js";
 import { encodeGraph } from "../onnx/encode.js";
 import { inferGraph } from "../ops/infer.js";
@@ -11,12 +11,13 @@ import { bindInputs } from "../passes/specialise.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { inFloat32 } from "../passes/float32.js";
 import type { Executor, HostTensor, Program } from "../runtime/executor.js";
-import { hostTensorOf, asFloat32 } from "../runtime/host-tensor.js";
+import { asFloat32 } from "../runtime/host-tensor.js";
 import type { TrainHooks } from "./events.js";
 import { CachedFeatures, cachedValues, cacheKey, defaultCacheLimit } from "./feature-cache.js";
 import { FeatureStore, type FeatureMaker, type FeatureValue } from "./features.js";
 import type { Job } from "./job.js";
 import type { PhaseGraph } from "./phase-graph.js";
+import { readSamples } from "./samples.js";
 
 /** The prefix always runs on this many samples, padded where there are fewer, so that a warm cache and a cold one give the same bits. */
 const freeBatch = 16;
@@ -85,6 +86,8 @@ export async function openFeatures(
   const prefix = frozen === undefined ? undefined : new Prefix(frozen, job, phase, context);
   const batchSize = prefix?.batchSize ?? freeBatch;
   const { cacheFolder } = context;
+  const kept = keptSamples(job);
+  const samples = kept?.length ?? job.source.count;
   const place =
     prefix === undefined || cacheFolder === undefined
       ? undefined
@@ -94,8 +97,8 @@ export async function openFeatures(
     values,
     batchSize,
     executions: () => prefix?.executions ?? 0,
-    make: async (indices) => {
-      const samples = await readSamples(job, indices, prefix === undefined ? indices.length : batchSize);
+    make: async (indices, epoch) => {
+      const samples = await readSamples(job, indices, prefix === undefined ? indices.length : batchSize, epoch);
       const made = { ...(await prefix?.run(samples)), [job.input.name]: samples };
       return boundary.map((name) => made[name]);
     },
@@ -111,10 +114,11 @@ export async function openFeatures(
   };
   return new FeatureStore(maker, {
     samples: job.source.count,
-    cache: place === undefined ? undefined : await openCache(job, values, place).catch(noCache),
+    ...(kept === undefined ? {} : { kept }),
+    cache: place === undefined || samples === 0 ? undefined : await openCache(job, samples, values, place).catch(noCache),
     memoryLimit: Math.min(2e9, totalmem() / 4),
     onProgress: (progress) => {
-      if (prefix !== undefined) context.hooks.emit({ event: "cache", phase, samples: job.source.count, ...progress });
+      if (prefix !== undefined && samples > 0) context.hooks.emit({ event: "cache", phase, samples, ...progress });
     },
     stopRequested: context.hooks.stopRequested,
     onCacheError: warn,
@@ -136,14 +140,20 @@ function keyOf(job: Job, prefix: Graph, boundary: readonly string[], executor: E
     JSON.stringify(boundary),
     job.source.contentHash,
     job.transform.description,
+    keptSamples(job)?.join() ?? "",
     executor.description,
     String(executor.threads),
     `${arch()} ${cpus()[0]?.model ?? ""}`,
   ]);
 }
 
-function openCache(job: Job, values: readonly FeatureValue[], { folder, key }: CachePlace): Promise<CachedFeatures | undefined> {
-  return CachedFeatures.open(folder, key, { values, count: job.source.count, limit: job.recipe.cache?.bytes ?? defaultCacheLimit });
+function openCache(job: Job, count: number, values: readonly FeatureValue[], { folder, key }: CachePlace): Promise<CachedFeatures | undefined> {
+  return CachedFeatures.open(folder, key, { values, count, limit: job.recipe.cache?.bytes ?? defaultCacheLimit });
+}
+
+/** The held-out samples where those that train are augmented: features of these serve in one epoch only. Undefined for all samples. */
+function keptSamples({ augmentation, split: { validation, test } }: Job): Uint32Array | undefined {
+  return augmentation && Uint32Array.from([...validation, ...test]).sort();
 }
 
 /**
@@ -171,18 +181,4 @@ async function featureValues(
     const tensor = made?.[name];
     return known[i] ?? { name, dtype: tensor?.dtype ?? "float32", shape: [1, ...(tensor?.shape.slice(1) ?? [])] };
   });
-}
-
-/** Transformed samples as the model's input takes them, [count, …]; what `indices` leaves open is zero. */
-export async function readSamples(job: Pick<Job, "source" | "transform" | "input">, indices: readonly number[], count: number): Promise<HostTensor> {
-  const { source, transform, input } = job;
-  const raw = new Float32Array(elementCount(source.sampleShape));
-  const size = elementCount(transform.outputShape);
-  const data = new Float32Array(count * size);
-  for (const [i, index] of indices.entries()) {
-    await source.read(index, raw, 0);
-    transform.apply(raw, data.subarray(i * size, (i + 1) * size));
-  }
-  const shape = [count, ...input.sampleShape];
-  return input.type.dtype === "float32" ? { dtype: "float32", shape, data } : hostTensorOf(tensorOf(input.type.dtype, data, shape));
 }

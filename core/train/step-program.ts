@@ -23,6 +23,8 @@ export interface SuffixPlan {
   /** The model's output that the loss looks at. */
   readonly output: string;
   readonly loss: Loss;
+  /** Training samples are mixed, and so are their targets. */
+  readonly mixed?: boolean;
   readonly boundary: readonly FeatureValue[];
   readonly trainable: readonly string[];
   readonly hasActiveDropout: (node: Node) => boolean;
@@ -98,7 +100,8 @@ export function buildTraining(plan: SuffixPlan, batchSize?: number): TrainingGra
   const statistics = useBatchStatistics(plan.suffix, plan.usesBatchStatistics);
   const active = activateDropout(statistics.graph, plan.hasActiveDropout);
   const inactive = deactivateDropout(active.graph, () => true);
-  const attached = attach(batchSize === undefined ? inactive : bindBatch(inactive, plan.boundary, batchSize), plan);
+  const loss = plan.mixed === true ? { ...plan.loss, mixedTargets: true } : plan.loss;
+  const attached = attach(batchSize === undefined ? inactive : bindBatch(inactive, plan.boundary, batchSize), { ...plan, loss });
   const derived = gradients(attached.graph, [attached.loss], plan.trainable);
   const outputs = new Map(plan.trainable.flatMap((name, i) => (derived.gradients[i] === undefined ? [] : [[name, derived.gradients[i]] as const])));
   const updates = statistics.updates.flatMap((u) => [

@@ -19,10 +19,10 @@ import { requirePlaceFor } from "./files.js";
 import { prepareJob, type Job } from "./job.js";
 import type { OpenPhase } from "./open-phase.js";
 import { planEvent } from "./plan-event.js";
-import { readSamples } from "./prefix.js";
 import { summariseProofs } from "./proof.js";
 import { loadRecipe, parseRecipe, resolveRecipe, type ResolvedRecipe } from "./recipe.js";
 import { createRun, findRun, type Run } from "./run-log.js";
+import { readSamples } from "./samples.js";
 import { initialState, type RunState } from "./state.js";
 import { Trainer } from "./trainer.js";
 

@@ -144,7 +144,7 @@ export class Trainer {
       const rows = [...groups[position.batch]];
       const inPhase = position.epoch * groups.length + position.batch;
       const learningRate = learningRateAt(phase.schedule, phase.optimizer.learningRate, inPhase, phase.epochs * groups.length);
-      const result = await runtime.train(rows, state.weights, position.step);
+      const result = await runtime.train(rows, state.weights, position.step, position.totalEpochs);
       if (!Number.isFinite(result.loss)) throw errors.diverged(position.step + 1, position.epoch + 1, result.loss);
       update.apply(result.gradients, learningRate);
       state.sums = addBatch(state.sums, targets, rows, result);
