@@ -1,20 +1,25 @@
 // Bundles the programs into dist/: each entry compiles by itself, with its own list of what may be left outside.
 // Type checking is a step of its own (`npm run typecheck`).
 
-const { existsSync } = require("node:fs");
+const { existsSync, readFileSync } = require("node:fs");
 const path = require("node:path");
 const { BannerPlugin, sources } = require("webpack");
 
-/** What each bundle starts from, and the packages that it loads at run time instead of carrying them. */
+/** Where the WebAssembly runtime lies. Its loader and its kernels go beside the bundle (see core/runtime/web.ts). */
+const webRuntime = path.join(__dirname, "node_modules/onnxruntime-web/dist");
+const webRuntimeFiles = ["ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"];
+
+/** What each bundle starts from, the packages that it loads at run time instead of carrying them, and whether it carries the WebAssembly runtime. */
 const entries = {
-  worker: { file: "core/worker/entry.ts", external: ["onnxruntime-node"] },
+  worker: { file: "core/worker/entry.ts", external: ["onnxruntime-node"], carriesWebRuntime: true },
   cli: { file: "core/cli/main.ts", external: [], executable: true },
 };
 
-/** Leaves the named packages outside; refuses the runtime where it is not among them, so that it only ever loads in the worker. */
-function externals(name, external) {
+/** Leaves the named packages outside; refuses the runtimes where they do not belong, so that they only ever load in the worker. */
+function externals(name, external, carriesWebRuntime) {
   return ({ request }, done) => {
     if (external.includes(request)) return done(null, `commonjs ${request}`);
+    if (carriesWebRuntime && (request === "onnxruntime-web" || request === "onnxruntime-common")) return done();
     if (/^onnxruntime-/.test(request)) return done(new Error(`${name}: must not load "${request}"; only the worker does`));
     return done();
   };
@@ -34,6 +39,17 @@ class InputsDigest {
   }
 }
 
+/** Copies the files that the WebAssembly runtime loads by itself. */
+class WebRuntimeFiles {
+  apply(compiler) {
+    compiler.hooks.thisCompilation.tap("WebRuntimeFiles", (compilation) => {
+      compilation.hooks.processAssets.tap("WebRuntimeFiles", () => {
+        for (const file of webRuntimeFiles) compilation.emitAsset(file, new sources.RawSource(readFileSync(path.join(webRuntime, file))));
+      });
+    });
+  }
+}
+
 /** Sets the executable bit of a bundle that starts with a shebang. */
 class Executable {
   apply(compiler) {
@@ -44,7 +60,7 @@ class Executable {
   }
 }
 
-function bundle(name, { file, external, executable = false }, digest) {
+function bundle(name, { file, external, executable = false, carriesWebRuntime = false }, digest) {
   return {
     name,
     mode: "production",
@@ -62,8 +78,12 @@ function bundle(name, { file, external, executable = false }, digest) {
     },
     devtool: "source-map",
     node: { __dirname: false, __filename: false },
-    externals: [{ vscode: "commonjs vscode" }, externals(name, external)],
-    resolve: { extensions: [".ts", ".js"], extensionAlias: { ".js": [".ts", ".js"] } },
+    externals: [{ vscode: "commonjs vscode" }, externals(name, external, carriesWebRuntime)],
+    resolve: {
+      extensions: [".ts", ".js"],
+      extensionAlias: { ".js": [".ts", ".js"] },
+      alias: { "onnxruntime-web$": path.join(webRuntime, "ort.node.min.js") },
+    },
     module: {
       rules: [
         {
@@ -80,6 +100,7 @@ function bundle(name, { file, external, executable = false }, digest) {
     stats: { preset: "errors-warnings", builtAt: false },
     plugins: [
       ...(executable ? [new BannerPlugin({ banner: "#!/usr/bin/env node", raw: true, entryOnly: true }), new Executable()] : []),
+      ...(carriesWebRuntime ? [new WebRuntimeFiles()] : []),
       new InputsDigest(name, digest),
     ],
   };

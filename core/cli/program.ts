@@ -5,7 +5,7 @@ import * as errors from "../errors.js";
 import { version } from "../version.js";
 import { inspectCommand } from "./inspect-command.js";
 import { createTerminal, type Terminal } from "./terminal.js";
-import { trainCommand } from "./train-command.js";
+import { trainCommand, type TrainOptions } from "./train-command.js";
 import { verifyCommand } from "./verify-command.js";
 
 const exitStatuses = `
@@ -61,8 +61,10 @@ function buildProgram(terminal: Terminal, finish: (status: number) => void): Com
     .argument("<recipe>", "a *.finetune.json file")
     .option("--resume <run>", "go on with a stopped run, by its id or folder")
     .option("--no-cache", "keep no features of the frozen part on disk, and use none")
+    .option("--provider <name>", "what computes, in place of what the recipe says: auto, cpu, wasm, or a device: webgpu, cuda, dml, coreml")
+    .option("--isolation <where>", "thread, or process: a crash of the runtime then ends the run, not the command", "thread")
     .option(json[0], "print one JSON object a line instead of text")
-    .action(async (recipe: string, options: { resume?: string; cache: boolean }) => finish(await trainCommand(recipe, options, terminal)));
+    .action(async (recipe: string, options: TrainOptions) => finish(await trainCommand(recipe, options, terminal)));
   program
     .command("verify")
     .description("compare two models: which tensors changed, and did one that must not have")

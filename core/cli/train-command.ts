@@ -1,5 +1,6 @@
 // `frostline train`: runs a recipe in the worker, shows how it goes, and turns Ctrl-C into a stop between two steps.
 
+import * as errors from "../errors.js";
 import type { TrainRequest } from "../train/events.js";
 import type { WorkerClient } from "../worker/client.js";
 import type { Terminal } from "./terminal.js";
@@ -15,12 +16,23 @@ const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export interface TrainOptions {
   readonly resume?: string;
   readonly cache: boolean;
+  readonly provider?: string;
+  /** Where the run goes on: a thread (default), or a process of its own. */
+  readonly isolation?: string;
 }
 
-export async function trainCommand(recipe: string, { resume, cache }: TrainOptions, terminal: Terminal): Promise<number> {
-  const request: TrainRequest = { recipePath: recipe, cache, ...(resume === undefined ? {} : { resume }) };
+export async function trainCommand(recipe: string, options: TrainOptions, terminal: Terminal): Promise<number> {
+  const { resume, cache, provider, isolation = "thread" } = options;
+  if (isolation !== "thread" && isolation !== "process")
+    throw errors.badUsage(`unknown isolation "${isolation}"`, "Expected one of thread, process.");
+  const request: TrainRequest = {
+    recipePath: recipe,
+    cache,
+    ...(resume === undefined ? {} : { resume }),
+    ...(provider === undefined ? {} : { provider }),
+  };
   const view = new TrainView(terminal, recipe);
-  return withWorker("train", async (worker) => {
+  const train = async (worker: WorkerClient): Promise<number> => {
     const signals = stopOnSignals(worker, terminal, view);
     try {
       const done = await worker.train(request, (event) => {
@@ -33,7 +45,8 @@ export async function trainCommand(recipe: string, { resume, cache }: TrainOptio
       signals.release();
       view.close();
     }
-  });
+  };
+  return withWorker("train", train, isolation);
 }
 
 /** The first signal asks the run to end with a checkpoint; later ones are told that it is on its way. After `finish` there is nothing to stop. */

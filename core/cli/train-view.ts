@@ -102,7 +102,11 @@ export class TrainView {
     const { colors } = this.#terminal;
     const { samples } = plan;
     this.#removeBar();
-    if (this.#plan === undefined) this.#print(`Run ${colors.bold(plan.run)} of ${this.#recipe}`);
+    if (this.#plan === undefined) {
+      this.#print(`Run ${colors.bold(plan.run)} of ${this.#recipe}`);
+      const { name, runtime, threads, reason } = plan.provider;
+      if (name !== "cpu") this.#print(`Computes with ${runtime}, ${plural(threads, "thread")}: ${reason}`);
+    }
     this.#plan = plan;
     this.#print();
     this.#print(colors.bold(`Phase ${plan.index} of ${plan.phases}: ${plan.phase}`));

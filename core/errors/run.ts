@@ -12,6 +12,27 @@ export const runtimeMissing = (reason: string) =>
 export const unknownProvider = (provider: string, available: readonly string[]) =>
   make("usage/provider", `unknown provider "${provider}": expected one of ${available.join(", ")}`, { provider, available });
 
+const providerHint = 'Choose another provider, or leave "provider" out: `auto` takes the first one that works.';
+
+export const providerUnavailable = (provider: string, reason: string) =>
+  make("usage/provider", `provider "${provider}" is not available here: ${reason}`, { provider, reason }, providerHint);
+
+/** `deviation`: a number of the provider check that came out wrong. */
+export const providerWrong = (
+  provider: string,
+  deviation: { readonly what: string; readonly element: number; readonly got: number; readonly expected: number; readonly allowed: number },
+) => {
+  const { what, element, got, expected, allowed } = deviation;
+  const subject = what === "loss" || what === "logits" ? what : `the gradient of "${what}"`;
+  return make(
+    "usage/provider",
+    `provider "${provider}" computes wrongly: element ${element} of ${subject} in a small training graph is ${got}, ` +
+      `expected ${expected} ± ${allowed.toPrecision(2)}`,
+    { provider, ...deviation },
+    providerHint,
+  );
+};
+
 export const compileFailed = (graph: string, reason: string) =>
   make("run/compile", `onnxruntime refuses the graph "${graph}": ${reason}`, { graph, reason });
 

@@ -13,6 +13,8 @@ export interface TrainRequest {
   readonly recipeText?: string;
   /** Id or folder of a stopped run of this recipe that is to go on. */
   readonly resume?: string;
+  /** Execution provider in place of the recipe's. */
+  readonly provider?: string;
   /** Keep features of the frozen part on disk, and use those that are there (default true). */
   readonly cache?: boolean;
 }
@@ -41,6 +43,8 @@ export interface PlanEvent {
   readonly run: string;
   /** Path of the base model. */
   readonly model: string;
+  /** What computes, and why. */
+  readonly provider: { readonly name: string; readonly runtime: string; readonly threads: number; readonly reason: string };
   readonly phase: string;
   /** Position of the phase, from 1, among `phases`. */
   readonly index: number;

@@ -4,9 +4,16 @@ import type { MarkedParameter } from "../autodiff/freeze.js";
 import { elementCount } from "../graph/dims.js";
 import type { MarkTotals, PlanEvent, PlanRow } from "./events.js";
 import type { Job } from "./job.js";
+import type { ChosenExecutor } from "../runtime/select.js";
 import type { OpenPhase } from "./open-phase.js";
 
-export function planEvent(job: Job, { phase, graph }: Pick<OpenPhase, "phase" | "graph">, index: number, run: string): PlanEvent {
+export function planEvent(
+  job: Job,
+  { phase, graph }: Pick<OpenPhase, "phase" | "graph">,
+  index: number,
+  run: string,
+  { executor, reason }: ChosenExecutor,
+): PlanEvent {
   const { train, validation, test } = job.split;
   const steps = (batchSize: number): number => Math.ceil(train.length / batchSize);
   const cut = graph.prefix?.outputs.at(-1)?.name;
@@ -14,6 +21,7 @@ export function planEvent(job: Job, { phase, graph }: Pick<OpenPhase, "phase" | 
     event: "plan",
     run,
     model: job.recipe.model,
+    provider: { name: executor.provider, runtime: executor.description, threads: executor.threads, reason },
     phase: phase.name,
     index: index + 1,
     phases: job.phases.length,

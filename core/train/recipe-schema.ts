@@ -2,6 +2,7 @@
 // the command line both come from here; reading, resolving and phases are in recipe.ts.
 
 import { z } from "zod";
+import { providers } from "../runtime/providers.js";
 import { dataSchema } from "./data-schema.js";
 import { accumulate, earlyStopping, ema, optimizerSchema, scheduleSchema } from "./optimizer-schema.js";
 
@@ -123,7 +124,10 @@ export const recipeSchema = z.strictObject({
   phases: z.array(phaseSchema).min(1).exactOptional().describe("Stages of training, one after the other; each overrides what it names"),
   output: text.exactOptional().describe("Where the trained model is written; relative to the recipe. Left out: nothing is exported"),
   threads: count.exactOptional().describe("Threads of the runtime; by default all cores. Results are the same bits for the same number"),
-  provider: text.exactOptional().describe("Execution provider of the runtime, or auto (the default)"),
+  provider: z
+    .enum(["auto", ...providers])
+    .exactOptional()
+    .describe("What computes; auto (the default) takes the first of cpu and wasm that works. Devices are used where they are named"),
   cache: z
     .strictObject({
       bytes: z.int().min(0).exactOptional().describe("Limit of `.frostline/cache` beside the recipe; least recently used files go first"),

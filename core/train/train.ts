@@ -8,7 +8,7 @@ import { z } from "zod";
 import * as errors from "../errors.js";
 import { elementCount } from "../graph/dims.js";
 import type { Executor } from "../runtime/executor.js";
-import { createExecutor } from "../runtime/select.js";
+import { chooseExecutor, type ChosenExecutor } from "../runtime/select.js";
 import { version } from "../version.js";
 import { checkBatchFreedom } from "./batch-check.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
@@ -42,14 +42,14 @@ export async function train(request: TrainRequest, hooks: TrainHooks): Promise<T
 
 async function runJob(job: Job, request: TrainRequest, hooks: TrainHooks, started: number): Promise<TrainResult> {
   const { recipe } = job;
-  const executor = await createExecutor({ provider: recipe.provider, threads: recipe.threads });
-  if (job.single !== undefined) await checkFreedBatch(job, job.single, executor);
+  const chosen = await chooseExecutor({ provider: request.provider ?? recipe.provider, threads: recipe.threads });
+  if (job.single !== undefined) await checkFreedBatch(job, job.single, chosen.executor);
   // Better now than after the training.
   if (recipe.output !== undefined) await requirePlaceFor(recipe.output);
   const run = request.resume === undefined ? await createRun(recipe.folder) : await findRun(recipe.folder, request.resume);
   try {
     const state = request.resume === undefined ? initialState() : await resumedState(run, job.id);
-    return await new Session({ job, executor, run, state, hooks, started, cache: request.cache ?? true }).go();
+    return await new Session({ job, chosen, run, state, hooks, started, cache: request.cache ?? true }).go();
   } finally {
     run.close();
   }
@@ -74,7 +74,7 @@ async function checkFreedBatch(job: Job, single: Job["graph"], executor: Executo
 
 interface SessionOptions {
   readonly job: Job;
-  readonly executor: Executor;
+  readonly chosen: ChosenExecutor;
   readonly run: Run;
   readonly state: RunState;
   readonly hooks: TrainHooks;
@@ -102,13 +102,15 @@ class Session {
   }
 
   async go(): Promise<TrainResult> {
-    const { job, executor, run, state, cache } = this.#options;
+    const { job, chosen, run, state, cache } = this.#options;
     await this.#takeUp();
     await this.#record("running");
     for (const message of job.warnings) this.#emit({ event: "warning", code: "recipe/warning", message });
+    for (const { provider, problem } of chosen.passedOver)
+      this.#emit({ event: "warning", code: "run/provider", message: `Provider "${provider}" cannot be used: ${problem}.` });
     if (job.skipped.count > 0) this.#emit({ event: "warning", code: "data/skipped", message: skippedMessage(job.skipped) });
     const trainer = new Trainer(job, state, {
-      executor,
+      executor: chosen.executor,
       hooks: this.#hooks,
       ...(cache ? { cacheFolder: join(job.recipe.folder, ".frostline", "cache") } : {}),
       checkpoint: ({ name, freeze }) => this.#checkpoint(name, freeze),
@@ -193,8 +195,8 @@ class Session {
   }
 
   #onPlan(planned: Pick<OpenPhase, "phase" | "graph">, index: number): void {
-    const { job, run } = this.#options;
-    const event = planEvent(job, planned, index, run.id);
+    const { job, run, chosen } = this.#options;
+    const event = planEvent(job, planned, index, run.id, chosen);
     this.#plans.set(event.phase, {
       ...event,
       freeze: planned.phase.freeze,
@@ -219,7 +221,8 @@ class Session {
 
   /** What `run.json` says of the run as it stands. */
   async #record(status: string, done?: DoneEvent, error?: unknown): Promise<void> {
-    const { job, executor, run, state } = this.#options;
+    const { job, chosen, run, state } = this.#options;
+    const { executor, reason, passedOver } = chosen;
     const { recipe } = job;
     await run.write({
       id: run.id,
@@ -229,6 +232,7 @@ class Session {
       versions: { frostline: version, node: process.versions.node, runtime: executor.description },
       machine: { cpu: cpus()[0]?.model ?? "", cores: cpus().length, platform: platform(), arch: arch() },
       provider: executor.provider,
+      providerChoice: { reason, passedOver },
       threads: executor.threads,
       seed: recipe.seed,
       heldOut: { validation: rowNumbers(job, job.split.validation), test: rowNumbers(job, job.split.test) },

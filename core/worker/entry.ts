@@ -25,8 +25,8 @@ function ownRole(): Role {
 
 function ownEndpoint(): Endpoint {
   if (parentPort !== null) return threadEndpoint(parentPort);
-  // Ctrl-C reaches a whole group of processes; whoever started this one decides what it means.
-  process.on("SIGINT", () => undefined);
+  // Ctrl-C and a closed terminal reach a whole group of processes; whoever started this one decides what they mean.
+  for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
   return processEndpoint(process);
 }
 
