@@ -8,13 +8,19 @@ import type { Shape } from "../graph/types.js";
 
 // ── freeze plan and surgery ───────────────────────────────────────────────────────────────────────────────────────────
 
-export const badFreezeRule = (rule: string, problem: string) =>
-  make("recipe/freeze-rule", `freeze rule "${rule}": ${problem}`, { rule }, "A rule is a glob over parameter names; a leading ! makes trainable.");
+/** Where rules stand, as messages call it, and what a leading `!` does there. */
+export interface RuleKind {
+  readonly name: string;
+  readonly negation: string;
+}
 
-export const ruleMatchesNothing = (rule: string, near: readonly string[]) =>
+export const badRule = (kind: RuleKind, rule: string, problem: string) =>
+  make("recipe/freeze-rule", `${kind.name} "${rule}": ${problem}`, { rule }, `A rule is a glob over parameter names; a leading ! ${kind.negation}.`);
+
+export const ruleMatchesNothing = (kind: RuleKind, rule: string, near: readonly string[]) =>
   make(
     "recipe/no-match",
-    `freeze rule "${rule}" matches no parameter`,
+    `${kind.name} "${rule}" matches no parameter`,
     { rule, near },
     didYouMean(near) ?? "`frostline inspect` lists the names and paths of all parameters.",
   );
@@ -174,6 +180,14 @@ export const sampleShape = (input: string, expected: readonly (number | string)[
     `samples do not fit the model's input "${input}": it takes [${(expected ?? []).join(", ")}] a sample, data.transform gives [${got.join(", ")}]`,
     { input, expected, got },
     "Add steps to data.transform: reshape, resize, pad or repeat.",
+  );
+
+export const needsValidation = (phase: string, key: string) =>
+  make(
+    "recipe/no-validation",
+    `phase "${phase}": ${key} follows the validation loss, and no samples are held out to validate with`,
+    { phase, key },
+    "Hold some out, as data.split.validation does, or leave it out.",
   );
 
 export const targetColumns = (loss: string, output: string, expected: readonly number[], got: number) =>

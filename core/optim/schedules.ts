@@ -1,4 +1,7 @@
-// Learning rates over the steps of a phase. Optimizers take the rate of each step from here.
+// Learning rates over the steps of a phase. Optimizers take the rate of each step from here; what follows from validation losses is counted
+// in plateau.ts.
+
+import { reduced, type PlateauSettings } from "./plateau.js";
 
 interface Common {
   /** Steps (1 or more), or fraction of the phase's steps (below 1), over which the rate first rises; none by default. */
@@ -12,7 +15,9 @@ type Shape =
   /** Times `factor` after every `every` steps (1 or more), or fractions of the phase's steps (below 1). */
   | { readonly type: "step"; readonly every: number; readonly factor: number }
   /** Up from base ÷ `startDivisor` to the base rate at the fraction `peak` of the steps, and down to that start ÷ `endDivisor`. */
-  | { readonly type: "oneCycle"; readonly peak: number; readonly startDivisor: number; readonly endDivisor: number };
+  | { readonly type: "oneCycle"; readonly peak: number; readonly startDivisor: number; readonly endDivisor: number }
+  /** Falls when the validation loss stops falling. */
+  | ({ readonly type: "reduceOnPlateau" } & PlateauSettings);
 
 export type Schedule = Common & Shape;
 
@@ -25,11 +30,14 @@ export interface ScheduleInput extends Common {
   readonly peak?: number;
   readonly startDivisor?: number;
   readonly endDivisor?: number;
+  readonly patience?: number;
+  readonly threshold?: number;
+  readonly cooldown?: number;
 }
 
 /**
- * All settings of a schedule. Defaults as in PyTorch where it has them: factor 0.1; peak 0.3, divisors 25 and 10,000. A step schedule
- * falls after every third of the phase unless told otherwise.
+ * All settings of a schedule. Defaults as in PyTorch where it has them: factor 0.1; peak 0.3, divisors 25 and 10,000; patience 10, threshold
+ * 0.0001, no cooldown. A step schedule falls after every third of the phase unless told otherwise.
  */
 export function completeSchedule({ type = "constant", warmup, ...given }: ScheduleInput): Schedule {
   const common = warmup === undefined ? {} : { warmup };
@@ -43,20 +51,26 @@ export function completeSchedule({ type = "constant", warmup, ...given }: Schedu
       return { type, every: given.every ?? 1 / 3, factor: given.factor ?? 0.1, ...common };
     case "oneCycle":
       return { type, peak: given.peak ?? 0.3, startDivisor: given.startDivisor ?? 25, endDivisor: given.endDivisor ?? 1e4, ...common };
+    case "reduceOnPlateau": {
+      const { factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, minimum = 0 } = given;
+      return { type, factor, patience, threshold, cooldown, minimum, ...common };
+    }
   }
 }
 
 /**
  * The learning rate of step `step` (the first is 0) of a phase of `totalSteps` steps; later ones have the last rate. The W steps of a
  * warm-up take the fractions 1 ⁄ (W + 1), 2 ⁄ (W + 1), … of the rate that the schedule begins with; it then runs over the steps that are left.
+ * `reductions` is how often validation losses have lowered the rate so far, under `reduceOnPlateau`.
  * Source: torch.optim.lr_scheduler.LinearLR from 1 ⁄ (W + 1) over W steps, and then the schedule, joined by SequentialLR,
  * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
  */
-export function learningRateAt(schedule: Schedule, base: number, step: number, totalSteps: number): number {
+export function learningRateAt(schedule: Schedule, base: number, step: number, totalSteps: number, reductions = 0): number {
   const warmup = Math.min(stepsOf(schedule.warmup ?? 0, totalSteps), totalSteps);
   const left = totalSteps - warmup;
-  if (step >= warmup) return rateAt(schedule, base, step - warmup, left);
-  return (rateAt(schedule, base, 0, left) * (step + 1)) / (warmup + 1);
+  const full = schedule.type === "reduceOnPlateau" ? reduced(schedule, base, reductions) : base;
+  if (step >= warmup) return rateAt(schedule, full, step - warmup, left);
+  return (rateAt(schedule, full, 0, left) * (step + 1)) / (warmup + 1);
 }
 
 /** Whole numbers are steps, what is below 1 is a fraction of all. */
@@ -72,6 +86,7 @@ function stepsOf(length: number, totalSteps: number): number {
 function rateAt(schedule: Shape, base: number, step: number, totalSteps: number): number {
   switch (schedule.type) {
     case "constant":
+    case "reduceOnPlateau":
       return base;
     case "cosine":
       return between(base, schedule.minimum, step, totalSteps, halfCosine);

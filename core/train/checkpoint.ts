@@ -53,6 +53,7 @@ export async function writeCheckpoint(path: string, state: RunState, job: string
   const tensors = new Map<string, Tensor>();
   const put = (name: string, master: Master): void => void tensors.set(name, tensorOfHost(master, "float32"));
   for (const [name, master] of state.weights) put(`weights/${name}`, master);
+  for (const [name, master] of state.averages) put(`averages/${name}`, master);
   for (const [name, { slots }] of state.optimizer)
     for (const [slot, data] of Object.entries(slots)) put(`optimizer/${slot}/${name}`, { dtype: "float32", shape: [data.length], data });
   state.best.forEach((best, phase) => {
@@ -104,11 +105,12 @@ export async function readCheckpoint(path: string, job: string): Promise<RunStat
 
 type BestEntry = { readonly weights: Map<string, Master> } | undefined;
 
-/** Puts a stored tensor where its name says: `weights/<name>`, `optimizer/<slot>/<name>`, `best/<phase>/<name>`. */
+/** Puts a stored tensor where its name says: `weights/<name>`, `averages/<name>`, `optimizer/<slot>/<name>`, `best/<phase>/<name>`. */
 function place(state: RunState, best: readonly BestEntry[], stored: string, master: Master): void {
   const [kind, ...rest] = stored.split("/");
   const name = rest.slice(1).join("/");
   if (kind === "weights") state.weights.set(rest.join("/"), master);
+  else if (kind === "averages") state.averages.set(rest.join("/"), master);
   else if (kind === "best") best[Number(rest[0])]?.weights.set(name, master);
   else if (kind === "optimizer") {
     const known = state.optimizer.get(name);

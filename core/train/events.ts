@@ -80,8 +80,13 @@ export interface StepEvent {
   readonly step: number;
   /** Epoch within the phase, from 1. */
   readonly epoch: number;
+  /** Mean over the samples of the step. */
   readonly loss: number;
   readonly learningRate: number;
+  /** Learning rate of each of `optimizer.groups`, in their order; absent where there are none. */
+  readonly groupLearningRates?: readonly number[];
+  /** Length of all gradients together before they were scaled to `optimizer.clip.norm`; absent without that limit. */
+  readonly gradientNorm?: number;
   readonly samplesPerSecond: number;
 }
 
@@ -92,6 +97,8 @@ export interface EpochEvent {
   readonly epoch: number;
   readonly train: SetMetrics;
   readonly validation?: SetMetrics;
+  /** Early stopping makes this the phase's last epoch. */
+  readonly endsEarly?: boolean;
 }
 
 export interface CheckpointEvent {
@@ -133,6 +140,7 @@ export interface PhaseMetrics {
 
 export interface DoneEvent {
   readonly event: "done";
+  /** `earlyStop`: completed as well, but early stopping ended the last phase before its last epoch. */
   readonly reason: "completed" | "stopped" | "earlyStop";
   readonly metrics: {
     /** Of the weights that are exported. */

@@ -25,6 +25,7 @@ import { analyseBatch, type BatchAnalysis } from "../passes/batch.js";
 import { prune } from "../passes/prune.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import { hashFile } from "./files.js";
+import { settingsByParameter } from "./groups.js";
 import { buildPhaseGraph, markParameters, type PhaseContext, type SettledPhase } from "./phase-graph.js";
 import { assertTrainable, blockedRequests, defaultPlan } from "./plan.js";
 import { hashTensor } from "./proof.js";
@@ -125,6 +126,7 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
   const dataset = selectRows(all, good);
   const labels = selectTargets(allLabels, good);
   const parts = splitDataset(recipe, dataset, labels);
+  if (parts.validation.length === 0) for (const phase of phases) refuseValidationNeeds(phase);
   const loss =
     recipe.loss.classWeights === "balanced" && labels.kind === "classes"
       ? { ...context.loss, classWeights: balancedWeights(labels, parts.train) }
@@ -257,11 +259,18 @@ function chooseInput(whole: Graph, needed: Graph, wanted: string | undefined, sa
   if (wanted === undefined ? all.length !== 1 : !all.includes(wanted)) throw errors.modelInput(wanted, all);
   const name = wanted ?? all[0];
   const others = required.filter((n) => n !== name);
+  settingsByParameter(phase, marked);
   if (others.length > 0 || !required.includes(name)) throw errors.otherInputs(name, others);
   const type = needed.inputs.find((i) => i.name === name)?.type;
   if (type?.kind !== "tensor") throw errors.otherInputs(name, []);
   const { dtype, shape } = type;
   const wants = shape?.slice(1);
+/** What follows the validation loss needs one. @throws recipe/no-validation */
+function refuseValidationNeeds({ name, earlyStopping, schedule }: SettledPhase): void {
+  if (earlyStopping !== undefined) throw errors.needsValidation(name, "earlyStopping");
+  if (schedule.type === "reduceOnPlateau") throw errors.needsValidation(name, "the schedule reduceOnPlateau");
+}
+
   const fits = wants === undefined || (wants.length === sampleShape.length && wants.every((d, i) => typeof d === "string" || d === sampleShape[i]));
   if (!fits) throw errors.sampleShape(name, wants, sampleShape);
   return { name, type: { kind: "tensor", dtype, ...(shape === undefined ? {} : { shape }) }, sampleShape };

@@ -63,7 +63,7 @@ export async function openPhase(
 }
 
 /** Room for weight, gradient, running values, and where they are kept sum of gradients and average, of every tensor that trains. */
-function arenaFor({ marked, trainable }: PhaseGraph, phase: SettledPhase, optimizers: OpenPhase["optimizers"]): Arena {
+export function arenaFor({ marked, trainable }: PhaseGraph, phase: SettledPhase, optimizers: OpenPhase["optimizers"]): Arena {
   const training = new Set(trainable);
   const extra = Number(phase.accumulate > 1) + Number(phase.averageDecay !== undefined);
   return new Arena(

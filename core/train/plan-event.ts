@@ -6,6 +6,7 @@ import type { MarkTotals, PlanEvent, PlanRow } from "./events.js";
 import type { Job } from "./job.js";
 import type { ChosenExecutor } from "../runtime/select.js";
 import type { OpenPhase } from "./open-phase.js";
+import type { SettledPhase } from "./phase-graph.js";
 
 export function planEvent(
   job: Job,
@@ -15,7 +16,7 @@ export function planEvent(
   { executor, reason }: ChosenExecutor,
 ): PlanEvent {
   const { train, validation, test } = job.split;
-  const steps = (batchSize: number): number => Math.ceil(train.length / batchSize);
+  const steps = ({ batchSize, accumulate }: SettledPhase): number => Math.ceil(train.length / (batchSize * accumulate));
   const cut = graph.prefix?.outputs.at(-1)?.name;
   return {
     event: "plan",
@@ -30,8 +31,8 @@ export function planEvent(
     ...(cut === undefined ? {} : { prefix: cut }),
     samples: { train: train.length, validation: validation.length, test: test.length },
     epochs: phase.epochs,
-    stepsPerEpoch: steps(phase.batchSize),
-    totalSteps: job.phases.reduce((sum, p) => sum + p.epochs * steps(p.batchSize), 0),
+    stepsPerEpoch: steps(phase),
+    totalSteps: job.phases.reduce((sum, p) => sum + p.epochs * steps(p), 0),
   };
 }
 

@@ -16,8 +16,8 @@ export type Named = Pick<Parameter, "name" | "path">;
 export interface PlanRule {
   /** As it was written. */
   readonly text: string;
-  /** Written with a leading `!`: what it matches trains. */
-  readonly trainable: boolean;
+  /** Written with a leading `!`: in a plan, what it matches trains. */
+  readonly negated: boolean;
   /** Whether it matches a parameter's stored name or its derived path. */
   readonly matches: (parameter: Named) => boolean;
 }
@@ -49,19 +49,21 @@ export function defaultPlan(headPrefix?: string): readonly string[] {
   return headPrefix === undefined ? [] : ["*", `!${headPrefix}.*`];
 }
 
+const freezeRule: errors.RuleKind = { name: "freeze rule", negation: "makes trainable" };
+
 /**
  * Reads one rule. `*` matches any characters, `.` and `/` included, `?` one of them, `[…]` one of a set, `{a,b}` and `{3..5}`
  * alternatives; a backslash takes the next character as it is (`\!`, `\*`). Everything else stands for itself.
  * @throws recipe/freeze-rule
  */
-export function parseRule(text: string): PlanRule {
-  const trainable = text.startsWith("!");
-  const glob = trainable ? text.slice(1) : text;
-  if (glob === "") throw errors.badFreezeRule(text, "it is empty");
-  if (glob.length > longestGlob) throw errors.badFreezeRule(text, `it has more than ${longestGlob} characters`);
-  if (hasOpenSet(glob)) throw errors.badFreezeRule(text, "a [ in it is never closed; write \\[ for the character itself");
+export function parseRule(text: string, kind = freezeRule): PlanRule {
+  const negated = text.startsWith("!");
+  const glob = negated ? text.slice(1) : text;
+  if (glob === "") throw errors.badRule(kind, text, "it is empty");
+  if (glob.length > longestGlob) throw errors.badRule(kind, text, `it has more than ${longestGlob} characters`);
+  if (hasOpenSet(glob)) throw errors.badRule(kind, text, "a [ in it is never closed; write \\[ for the character itself");
   const match = compileGlob(glob);
-  return { text, trainable, matches: ({ name, path }) => match(name) || match(path) };
+  return { text, negated, matches: ({ name, path }) => match(name) || match(path) };
 }
 
 function hasOpenSet(glob: string): boolean {
@@ -78,15 +80,15 @@ export function applyPlan(
   parameters: readonly (Named & Pick<Parameter, "kind">)[],
   { headPrefix }: PlanOptions = {},
 ): PlanResult {
-  const plan = rules.map(parseRule);
+  const plan = rules.map((rule) => parseRule(rule));
   for (const rule of plan) {
     if (headPrefix !== undefined && meansOtherHead(rule, headPrefix)) throw errors.headRenamed(rule.text, headPrefix);
     if (!parameters.some(rule.matches) && headPrefix !== undefined && rule.text === `!${headPrefix}.*`) throw errors.headWithoutParameters();
-    if (!parameters.some(rule.matches)) throw errors.ruleMatchesNothing(rule.text, nearestRules(rule, parameters));
+    requireMatch(rule, parameters, freezeRule);
   }
   const decide = (parameter: Named): Decision => {
     const rule = plan.findLastIndex((r) => r.matches(parameter));
-    return rule < 0 ? { frozen: false } : { frozen: !plan[rule].trainable, rule };
+    return rule < 0 ? { frozen: false } : { frozen: !plan[rule].negated, rule };
   };
   const perRule = rules.map(() => 0);
   for (const parameter of parameters) {
@@ -99,9 +101,25 @@ export function applyPlan(
     perRule,
     asked: (parameter) => {
       const { rule } = decide(parameter);
-      return rule !== undefined && plan[rule].trainable;
+      return rule !== undefined && plan[rule].negated;
     },
   };
+}
+
+/**
+ * Whether globs like those of a plan pick a parameter: the last that matches decides, `!` leaves out, and what none matches is left out too.
+ * `name` says in messages where the globs stand.
+ * @throws recipe/freeze-rule for one that cannot be read; recipe/no-match for one that matches nothing
+ */
+export function selectBy(globs: readonly string[], parameters: readonly Named[], name: string): (parameter: Named) => boolean {
+  const kind: errors.RuleKind = { name, negation: "takes out what it matches" };
+  const rules = globs.map((glob) => parseRule(glob, kind));
+  for (const rule of rules) requireMatch(rule, parameters, kind);
+  return (parameter) => rules.findLast((rule) => rule.matches(parameter))?.negated === false;
+}
+
+function requireMatch(rule: PlanRule, parameters: readonly Named[], kind: errors.RuleKind): void {
+  if (!parameters.some(rule.matches)) throw errors.ruleMatchesNothing(kind, rule.text, nearestRules(rule, parameters));
 }
 
 /** A rule written for a head called `head`, in a model that has `head` itself, so that the new one is called otherwise. */
@@ -112,13 +130,13 @@ function meansOtherHead(rule: PlanRule, headPrefix: string): boolean {
 }
 
 /** Rules of the same kind that would match something: whole names, or scopes where the rule ends with a star. */
-function nearestRules({ text, trainable }: PlanRule, parameters: readonly Named[]): readonly string[] {
-  const glob = trainable ? text.slice(1) : text;
+function nearestRules({ text, negated }: PlanRule, parameters: readonly Named[]): readonly string[] {
+  const glob = negated ? text.slice(1) : text;
   const names = parameters.flatMap(({ name, path }) => [name, path]);
   const found = glob.endsWith("*")
     ? nearest(glob.replace(/[./]?\*+$/, ""), scopesOf(names).keys()).map((scope) => `${scope}${scopesOf(names).get(scope) ?? ""}*`)
     : nearest(glob, names);
-  return found.map((name) => `${trainable ? "!" : ""}${name}`);
+  return found.map((name) => `${negated ? "!" : ""}${name}`);
 }
 
 /** Every leading part of the names that ends before a `.` or `/`, with that separator. */

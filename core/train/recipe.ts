@@ -7,21 +7,13 @@ import { basename, dirname, isAbsolute, resolve } from "node:path";
 import * as errors from "../errors.js";
 import type { OptimizerInput, OptimizerSettings } from "../optim/define.js";
 import { completeOptimizer } from "../optim/index.js";
+import type { EarlyStoppingSettings } from "../optim/plateau.js";
 import { completeSchedule, type Schedule } from "../optim/schedules.js";
 import { mapPaths, pathsOf } from "./data-schema.js";
+import { besideOptimizerKeys, optimizerKeys, scheduleKeys } from "./optimizer-schema.js";
+import type { ClipSettings, GroupSettings, OptimizerOverrides, ScheduleOverrides } from "./optimizer-schema.js";
 import { problemsOf, RecipeText, type Problem } from "./recipe-problems.js";
-import {
-  lossKeys,
-  optimizerKeys,
-  recipeJsonSchema,
-  recipeSchema,
-  scheduleKeys,
-  type MetricSetting,
-  type OptimizerOverrides,
-  type PhaseSettings,
-  type Recipe,
-  type ScheduleOverrides,
-} from "./recipe-schema.js";
+import { lossKeys, recipeJsonSchema, recipeSchema, type MetricSetting, type PhaseSettings, type Recipe } from "./recipe-schema.js";
 
 export { recipeJsonSchema } from "./recipe-schema.js";
 export type { LossSettings, Recipe } from "./recipe-schema.js";
@@ -43,9 +35,19 @@ export interface Phase {
   readonly stopGradient: readonly string[];
   readonly batchNorm: "fixed" | "update";
   readonly optimizer: OptimizerSettings;
+  /** Parameters with settings of their own. */
+  readonly groups: readonly GroupSettings[];
+  /** Globs of what weight decay touches. */
+  readonly decay: readonly string[];
+  readonly clip: ClipSettings;
   readonly schedule: Schedule;
   readonly epochs: number;
   readonly batchSize: number;
+  /** Batches whose gradients make one step. */
+  readonly accumulate: number;
+  readonly earlyStopping: EarlyStoppingSettings | undefined;
+  /** Share of the weights' running average that stays in each step; undefined where none is kept. */
+  readonly averageDecay: number | undefined;
 }
 
 /** Reads a recipe's file. @throws usage/recipe-file where it cannot be read; recipe/syntax and recipe/invalid as `parseRecipe`; recipe/output */
@@ -122,33 +124,46 @@ export function phasesOf(recipe: Pick<Recipe, "phases" | PhaseKey>): readonly Ph
   return recipe.phases.map((phase, i) => completePhase(recipe, phase, defaultName(i)));
 }
 
-type PhaseKey = "freeze" | "stopGradient" | "batchNorm" | "optimizer" | "schedule" | "epochs" | "batchSize";
+type PhaseKey = "freeze" | "stopGradient" | "batchNorm" | "optimizer" | "schedule" | "epochs" | "batchSize" | "accumulate" | "earlyStopping" | "ema";
 
 function completePhase(recipe: Pick<Recipe, PhaseKey>, phase: PhaseSettings, name: string): Phase {
+  const optimizer = mergeOptimizer(recipe.optimizer, phase.optimizer);
+  const ema = phase.ema ?? recipe.ema;
   return {
     name: phase.name ?? name,
     freeze: phase.freeze ?? recipe.freeze,
     stopGradient: phase.stopGradient ?? recipe.stopGradient,
     batchNorm: phase.batchNorm ?? recipe.batchNorm,
-    optimizer: completeOptimizer(typedOptimizer(mergeOptimizer(recipe.optimizer, phase.optimizer))),
+    optimizer: completeOptimizer(typedOptimizer(optimizer)),
+    groups: optimizer.groups ?? [],
+    decay: optimizer.decay ?? ["*"],
+    clip: optimizer.clip ?? {},
     schedule: completeSchedule(mergeSchedule(recipe.schedule, phase.schedule)),
     epochs: phase.epochs ?? recipe.epochs,
     batchSize: phase.batchSize ?? recipe.batchSize,
+    accumulate: phase.accumulate ?? recipe.accumulate,
+    earlyStopping: (phase.earlyStopping ?? recipe.earlyStopping) || undefined,
+    averageDecay: ema ? ema.decay : undefined,
   };
 }
 
 /**
- * The recipe's optimizer with a phase's changes. Where the phase names another type, only the learning rate carries over: the other
- * settings belong to the type that they were written for.
+ * The recipe's optimizer with a phase's changes. Where the phase names another type, only what all types mean alike carries over: the
+ * other settings, and the weight decay, belong to the type that they were written for.
  */
 function mergeOptimizer(base: OptimizerOverrides, phase: OptimizerOverrides = {}): OptimizerOverrides {
   const type = base.type ?? "adamw";
   if (phase.type === undefined || phase.type === type) return { ...base, ...phase };
-  return { ...(base.learningRate === undefined ? {} : { learningRate: base.learningRate }), ...phase };
+  return { ...pick(base, (key) => key === "learningRate" || besideOptimizerKeys.includes(key)), ...phase };
 }
 
+/** The update rule's own settings. */
 function typedOptimizer(settings: OptimizerOverrides): OptimizerInput {
-  return { ...settings, type: settings.type ?? "adamw" };
+  return { ...pick(settings, (key) => !besideOptimizerKeys.includes(key)), type: settings.type ?? "adamw" };
+}
+
+function pick(settings: OptimizerOverrides, wanted: (key: string) => boolean): OptimizerOverrides {
+  return Object.fromEntries(Object.entries(settings).filter(([key]) => wanted(key)));
 }
 
 /** As for optimizers: another type starts from its own defaults. */
@@ -198,8 +213,10 @@ function defaultName(index: number): string {
 /** `merged` is what applies, `written` what stands at `path`. */
 function optimizerProblems(merged: OptimizerOverrides, written: OptimizerOverrides, path: readonly (string | number)[]): readonly Problem[] {
   const { type = "adamw" } = merged;
-  const foreign = foreignKeys(type, ["learningRate", "weightDecay", ...optimizerKeys[type]], written, path);
+  const foreign = foreignKeys(type, ["learningRate", "weightDecay", ...besideOptimizerKeys, ...optimizerKeys[type]], written, path);
   if (foreign.length > 0) return foreign;
+  const idle = (written.groups ?? []).findIndex((group) => group.learningRate === undefined && group.weightDecay === undefined);
+  if (idle >= 0) return [{ path: [...path, "groups", idle], message: "expected a learningRate, a weightDecay or both" }];
   if (Object.keys(written).length === 0) return [];
   try {
     completeOptimizer(typedOptimizer(merged));
@@ -212,8 +229,10 @@ function optimizerProblems(merged: OptimizerOverrides, written: OptimizerOverrid
 }
 
 function scheduleProblems(merged: ScheduleOverrides, written: ScheduleOverrides, path: readonly (string | number)[]): readonly Problem[] {
-  const { type = "constant" } = merged;
-  return foreignKeys(type, ["warmup", ...scheduleKeys[type]], written, path);
+  const { type = "constant", factor = 0 } = merged;
+  const foreign = foreignKeys(type, ["warmup", ...scheduleKeys[type]], written, path);
+  if (type !== "reduceOnPlateau" || factor < 1) return foreign;
+  return [...foreign, { path: [...path, "factor"], message: `expected a number below 1 with reduceOnPlateau, got ${factor}` }];
 }
 
 /** Settings that stand at `path` and that `type`, which applies there, does not have. */

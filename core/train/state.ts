@@ -77,6 +77,8 @@ export interface RunState {
   /** Masters and running statistics by the name of the model's tensor. What is not here has the model's own value. */
   readonly weights: Map<string, Master>;
   readonly optimizer: Map<string, OptimizerState>;
+  /** Running averages of the weights that train, where the phase keeps them. */
+  readonly averages: Map<string, Master>;
   readonly best: (PhaseBest | undefined)[];
   readonly history: EpochRecord[];
   readonly proofs: SpanProof[];
@@ -96,6 +98,7 @@ export function initialState(): RunState {
     sums: emptySums(),
     weights: new Map(),
     optimizer: new Map(),
+    averages: new Map(),
     best: [],
     history: [],
     proofs: [],
@@ -113,9 +116,28 @@ export function masterFor(state: RunState, name: string, tensor: Tensor): Master
   return master;
 }
 
-/** A copy of all weights as they are. */
+/** Validation losses of a phase's epochs so far. */
+export function validationLosses({ history }: RunState, phase: string): readonly number[] {
+  return history.flatMap((record) => (record.phase === phase && record.validation !== undefined ? [record.validation.loss] : []));
+}
+
+/** Averages of the named weights start from what these are. */
+export function startAverages({ weights, averages }: RunState, names: readonly string[]): void {
+  averages.clear();
+  for (const name of names) {
+    const master = weights.get(name);
+    if (master !== undefined) averages.set(name, { ...master, data: master.data.slice() });
+  }
+}
+
+/** The weights that count, for validation and at the end of a phase: averages in place of what they are kept for. */
+export function weightsThatCount({ weights, averages }: RunState): Snapshot {
+  return averages.size === 0 ? weights : new Map([...weights].map(([name, master]) => [name, averages.get(name) ?? master]));
+}
+
+/** A copy of the weights that count. */
 export function snapshotOf(state: RunState): Snapshot {
-  return new Map([...state.weights].map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data: data.slice() }]));
+  return new Map([...weightsThatCount(state)].map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data: data.slice() }]));
 }
 
 /** Puts the weights of a snapshot back, in place; tensors that it does not know go back to the model's own value. */

@@ -161,10 +161,10 @@ class Session {
       const proofs = await exportModel(job, state, output, { run: run.id, version, phase: chosen });
       state.proofs.splice(0, state.proofs.length, ...proofs);
     }
-    return this.#done("completed", tested, chosen);
+    return this.#done(endedEarly(job, state) ? "earlyStop" : "completed", tested, chosen);
   }
 
-  #done(reason: "completed" | "stopped", tested: readonly Evaluation[], chosen: number | undefined): DoneEvent {
+  #done(reason: DoneEvent["reason"], tested: readonly Evaluation[], chosen: number | undefined): DoneEvent {
     const { job, state, run, started } = this.#options;
     const phases = job.phases.flatMap(({ name }, i): readonly PhaseMetrics[] => {
       const best = state.best[i];
@@ -187,7 +187,7 @@ class Session {
       ...(confusion === undefined ? {} : { confusionMatrix: labelled(confusion.counts, job) }),
       proof: summariseProofs(state.proofs),
       model: job.recipe.model,
-      ...(reason === "completed" && job.recipe.output !== undefined ? { output: job.recipe.output } : {}),
+      ...(reason !== "stopped" && job.recipe.output !== undefined ? { output: job.recipe.output } : {}),
       run: run.id,
       folder: run.folder,
       seconds: (performance.now() - started) / 1000,
@@ -252,6 +252,12 @@ class Session {
 function skippedMessage({ count, examples }: Job["skipped"]): string {
   const more = count > examples.length ? [`  and ${count - examples.length} more`] : [];
   return [`${count} ${count === 1 ? "sample is" : "samples are"} left out:`, ...examples.map((example) => `  ${example}`), ...more].join("\n");
+}
+
+/** Whether early stopping ended the last phase. */
+function endedEarly({ phases }: Job, { history }: RunState): boolean {
+  const last = phases[phases.length - 1];
+  return history.filter(({ phase }) => phase === last.name).length < last.epochs;
 }
 
 /** The phase with the lowest validation loss, the earlier one on a tie; the last one where nothing is held out. */

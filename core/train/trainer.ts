@@ -3,6 +3,7 @@
 
 import { batches, shuffled } from "../data/split.js";
 import * as errors from "../errors.js";
+import { countReductions, stopsEarly } from "../optim/plateau.js";
 import { learningRateAt } from "../optim/schedules.js";
 import type { Executor } from "../runtime/executor.js";
 import { masterOf } from "../runtime/host-tensor.js";
@@ -13,7 +14,21 @@ import { dtypesOf, openPhase, type OpenPhase } from "./open-phase.js";
 import type { SettledPhase } from "./phase-graph.js";
 import type { Weights } from "./phase-runtime.js";
 import { changedTensors, hashTensors, type TensorHashes } from "./proof.js";
-import { emptySums, masterFor, restore, snapshotOf, tensorsOf, type PhaseBest, type RunState, type Snapshot } from "./state.js";
+import { mixesOf } from "./samples.js";
+import {
+  emptySums,
+  masterFor,
+  restore,
+  snapshotOf,
+  startAverages,
+  tensorsOf,
+  validationLosses,
+  weightsThatCount,
+  type PhaseBest,
+  type RunState,
+  type Snapshot,
+} from "./state.js";
+import { lossWeight } from "./targets.js";
 import { WeightUpdate } from "./update.js";
 
 /** What the loop needs from whoever owns the run's folder. */
@@ -108,7 +123,7 @@ export class Trainer {
     this.#beginPhase(opened);
     const update = new WeightUpdate(opened, this.#state);
     for (const name of [...graph.trainable, ...graph.movingStatistics]) trained.add(name);
-    while (position.epoch < phase.epochs) {
+    while (position.epoch < phase.epochs && !this.#endsEarly(phase)) {
       if ((await this.#trainEpoch(opened, update)) === "stopped") return "stopped";
       if ((await this.#finishEpoch(opened)) === "stopped") return "stopped";
       Object.assign(position, { epoch: position.epoch + 1, batch: 0, totalEpochs: position.totalEpochs + 1 });
@@ -116,10 +131,15 @@ export class Trainer {
     }
     const best = this.#state.best[position.phase];
     if (best !== undefined) restore(this.#state, best.weights);
+    this.#state.averages.clear();
     return "completed";
   }
 
-  /** Masters for what trains, no optimizer state for what does not, and the hashes of what must not move. */
+  #endsEarly({ name, earlyStopping }: SettledPhase): boolean {
+    return earlyStopping !== undefined && stopsEarly(earlyStopping, validationLosses(this.#state, name));
+  }
+
+  /** Masters (and averages) for what trains, no optimizer state for what does not, and the hashes of what must not move. */
   #beginPhase({ graph, phase, frozen, start }: OpenPhase): void {
     const state = this.#state;
     const { position } = state;
@@ -128,26 +148,28 @@ export class Trainer {
     const moving = new Set([...graph.trainable, ...graph.movingStatistics]);
     for (const { name, tensor } of graph.marked) if (moving.has(name)) masterFor(state, name, start.get(name) ?? tensor);
     for (const name of [...state.optimizer.keys()]) if (!moving.has(name)) state.optimizer.delete(name);
+    if (phase.averageDecay !== undefined) startAverages(state, graph.trainable);
     state.spanBefore = hashTensors(frozen());
   }
 
-  async #trainEpoch({ phase, runtime }: OpenPhase, update: WeightUpdate): Promise<Ending> {
-    const { recipe, split, targets } = this.#job;
+  async #trainEpoch(opened: OpenPhase, update: WeightUpdate): Promise<Ending> {
+    const { phase } = opened;
+    const { recipe, split } = this.#job;
     const state = this.#state;
     const { position } = state;
     const order = recipe.shuffle ? shuffled(split.train, recipe.seed, position.totalEpochs) : split.train;
-    const groups = batches(order, phase.batchSize);
+    const steps = batches(order, phase.batchSize * phase.accumulate);
+    const { schedule } = phase;
+    const reductions = schedule.type === "reduceOnPlateau" ? countReductions(schedule, validationLosses(state, phase.name)) : 0;
     const started = performance.now();
     let seen = 0;
-    while (position.batch < groups.length) {
+    while (position.batch < steps.length) {
       if (this.#options.hooks.stopRequested()) return "stopped";
-      const rows = [...groups[position.batch]];
-      const inPhase = position.epoch * groups.length + position.batch;
-      const learningRate = learningRateAt(phase.schedule, phase.optimizer.learningRate, inPhase, phase.epochs * groups.length);
-      const result = await runtime.train(rows, state.weights, position.step, position.totalEpochs);
-      if (!Number.isFinite(result.loss)) throw errors.diverged(position.step + 1, position.epoch + 1, result.loss);
-      update.apply(result.gradients, learningRate);
-      state.sums = addBatch(state.sums, targets, rows, result);
+      const rows = steps[position.batch];
+      const inPhase = position.epoch * steps.length + position.batch;
+      const rateOf = (base: number): number => learningRateAt(schedule, base, inPhase, phase.epochs * steps.length, reductions);
+      const loss = await this.#gatherStep(opened, update, rows);
+      const report = update.apply(rateOf);
       position.batch += 1;
       position.step += 1;
       seen += rows.length;
@@ -156,8 +178,10 @@ export class Trainer {
         phase: phase.name,
         step: position.step,
         epoch: position.epoch + 1,
-        loss: result.loss,
-        learningRate,
+        loss,
+        learningRate: rateOf(phase.optimizer.learningRate),
+        ...groupRates(phase, rateOf),
+        ...report,
         samplesPerSecond: (seen * 1000) / (performance.now() - started),
       });
       // The runtime blocks this thread; messages such as a stop are read here.
@@ -165,6 +189,27 @@ export class Trainer {
       if (performance.now() - this.#lastCheckpoint > checkpointEvery) await this.#checkpoint(phase);
     }
     return "completed";
+  }
+
+  /** Gathers the gradients of one step's rows, batch by batch; answers their mean loss. @throws run/diverged */
+  async #gatherStep({ phase, runtime }: OpenPhase, update: WeightUpdate, rows: Uint32Array): Promise<number> {
+    const { targets } = this.#job;
+    const state = this.#state;
+    const { step, epoch, totalEpochs } = state.position;
+    const parts = batches(rows, phase.batchSize).map((part) => [...part]);
+    const weights = parts.map((part) => lossWeight(targets, part, mixesOf(this.#job, part, totalEpochs)));
+    const whole = weights.reduce((sum, weight) => sum + weight, 0);
+    let loss = 0;
+    for (const [i, part] of parts.entries()) {
+      // Each batch of a step has dropout masks of its own.
+      const result = await runtime.train(part, state.weights, step + i * 2 ** 32, totalEpochs);
+      if (!Number.isFinite(result.loss)) throw errors.diverged(step + 1, epoch + 1, result.loss);
+      const share = weights[i] / whole;
+      update.gather(result.gradients, share);
+      state.sums = addBatch(state.sums, targets, part, result);
+      loss += share * result.loss;
+    }
+    return loss;
   }
 
   /** @throws run/diverged where the epoch's last step left weights, or a validation loss, that are not finite */
@@ -175,7 +220,7 @@ export class Trainer {
     for (const [name, { data }] of weights) if (!data.every(Number.isFinite)) throw errors.weightsDiverged(name, position.step, position.epoch + 1);
     const train = setMetrics(sums, targets, recipe.metrics);
     const wanted = recipe.metrics.filter((metric) => metric !== "confusionMatrix");
-    const held = split.validation.length === 0 ? undefined : await this.#evaluate(opened, split.validation, weights, wanted);
+    const held = split.validation.length === 0 ? undefined : await this.#evaluate(opened, split.validation, weightsThatCount(this.#state), wanted);
     // The position is still the epoch's end, so a resumed run validates again.
     if (split.validation.length > 0 && held === undefined) return "stopped";
     const validation = held?.metrics;
@@ -184,7 +229,7 @@ export class Trainer {
     if (isBetter(validation?.loss, known)) best[position.phase] = { epoch: position.epoch, loss: validation?.loss, weights: snapshotOf(this.#state) };
     const record = { phase: phase.name, epoch: position.epoch + 1, train, ...(validation === undefined ? {} : { validation }) };
     history.push(record);
-    this.#options.hooks.emit({ event: "epoch", ...record });
+    this.#options.hooks.emit({ event: "epoch", ...record, ...(position.epoch + 1 < phase.epochs && this.#endsEarly(phase) ? { endsEarly: true } : {}) });
     return "completed";
   }
 
@@ -218,4 +263,9 @@ function startWeights({ best }: RunState, index: number): Snapshot {
 /** Lower validation loss wins, the earlier epoch on a tie; without validation the latest epoch does. */
 function isBetter(loss: number | undefined, known: PhaseBest | undefined): boolean {
   return loss === undefined || known?.loss === undefined || loss < known.loss;
+}
+
+/** The learning rate of each group, in the recipe's order; nothing where there are none. */
+function groupRates({ groups, optimizer }: SettledPhase, rateOf: (base: number) => number): { readonly groupLearningRates?: readonly number[] } {
+  return groups.length === 0 ? {} : { groupLearningRates: groups.map(({ learningRate = optimizer.learningRate }) => rateOf(learningRate)) };
 }

@@ -117,7 +117,7 @@ describe("globs of a plan", () => {
 
   it("takes an escaped character as it is", () => {
     assert.ok(matches("\\!odd", "!odd"));
-    assert.ok(!parseRule("\\!odd").trainable);
+    assert.ok(!parseRule("\\!odd").negated);
     assert.ok(matches("!\\!odd", "!odd"));
     assert.ok(matches("a\\*b", "a*b"));
     assert.ok(!matches("a\\*b", "axb"));

@@ -36,7 +36,7 @@ describe("a connection", () => {
   }
 
   it("carries an engine error whole: code, message, hint and data", async () => {
-    const sent = ruleMatchesNothing("hed.*", ["head.*"]);
+    const sent = ruleMatchesNothing({ name: "freeze rule", negation: "makes trainable" }, "hed.*", ["head.*"]);
     far.onRequest(contract.inspect, answering(() => Promise.reject(sent))); // prettier-ignore
     const error = await failure("recipe/no-match", () => request(() => near.sendRequest(contract.inspect, { model: "m", freeze: [] })));
     assert.ok(error instanceof EngineError);
