@@ -3,15 +3,32 @@
 
 import { createHash } from "node:crypto";
 import * as errors from "../errors.js";
-import { BadSamples, type BadSamplePolicy } from "./bad-samples.js";
+import type { BadSamples, BadSamplePolicy } from "./bad-samples.js";
+import { openImages, type ImageSettings } from "./images.js";
 import type { LabelColumn, Labels } from "./labels.js";
 import { joinSources, selectSamples, type SampleSource } from "./source.js";
+import { openIdx } from "./idx.js";
+import { openJsonLines } from "./jsonl.js";
+import { openNpy, type SamplesAndLabels } from "./npy.js";
+import { openNpz } from "./npz.js";
+import { openParquet } from "./parquet.js";
 import { openTable } from "./table.js";
 
 /** Where samples come from: one of the kinds, with what of it is taken. */
 export interface SourceSettings {
   /** File of comma- or tab-separated values. */
   readonly csv?: string;
+  /** Folder with one of images for each class. */
+  readonly images?: ImageSettings;
+  /** File of JSON objects, one a line. */
+  readonly jsonl?: string;
+  readonly parquet?: string;
+  /** NumPy's archive of arrays. */
+  readonly npz?: string;
+  /** NumPy's files of one array each. */
+  readonly npy?: SamplesAndLabels;
+  /** Files in the format of MNIST, gzipped or not. */
+  readonly idx?: SamplesAndLabels;
   /** What samples are made of: globs over columns, for one. */
   readonly features?: string | readonly string[];
   readonly label?: string | readonly string[];
@@ -49,6 +66,8 @@ export interface ReadContext {
   readonly bad: BadSamples;
   /** Where a reader may keep what does not fit into memory, as files that are gone when it is closed. */
   readonly folder: string;
+  /** Channels of the images that the model takes, where that is known. */
+  readonly channels?: number;
 }
 
 /** What a reader answers. */
@@ -80,6 +99,12 @@ export interface Dataset {
 /** Readers by kind of source: the key in the recipe is the kind. */
 const readers: { readonly [K in SourceKind]: Reader<K> } = {
   csv: openTable,
+  images: openImages,
+  jsonl: openJsonLines,
+  parquet: openParquet,
+  npz: openNpz,
+  npy: openNpy,
+  idx: openIdx,
 };
 
 /** Keys that say what kind of source there is. */
@@ -183,9 +208,11 @@ interface PartTarget {
 /** @throws data/rows for rows whose part has none of the names, unless they are skipped */
 function readParts(values: LabelColumn, { column, names = {} }: DataSettings["split"], { held, bad, labels }: PartTarget): void {
   const known = parts.map((part) => names[part] ?? part);
+  // As many folders of images call it.
+  const isValidation = (text: string): boolean => text === "val" && names.validation === undefined;
   for (let row = 0; row < values.length; row += 1) {
     const text = String(values[row]);
-    const part = known.indexOf(text);
+    const part = isValidation(text) ? 1 : known.indexOf(text);
     if (part >= 0) held[row] = part;
     else bad.addRow(row, labels.describe(row), `column "${column ?? ""}": expected ${known.map((name) => `"${name}"`).join(" or ")}, got "${text}"`);
   }

@@ -1,44 +1,31 @@
-// Samples that a reader has to decode one after the other, kept for reading by index: in memory while they fit, else in a file that is gone
-// when it is closed.
+// Samples that a reader has to decode one after the other, kept for reading by index.
 
 import { createHash } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
-import { freemem, totalmem } from "node:os";
-import { join } from "node:path";
-import * as errors from "../errors.js";
 import { elementCount } from "../graph/dims.js";
+import { ByteStore } from "./byte-store.js";
 import { emptyRange, rangeOf, widen, type SampleSource, type ValueRange } from "./source.js";
 
-/** Values in each piece of memory. */
-const chunkValues = 2 ** 20;
-
-/** Bytes of decoded samples that stay in memory. */
-export function defaultMemoryLimit(): number {
-  return Math.min(2e9, totalmem() / 4, Math.max(freemem() / 2, 2 ** 28));
-}
+/** Values that are hashed, measured and stored at once. */
+const blockValues = 2 ** 16;
 
 /** Takes samples in their order; `finish` makes a source of them. */
 export class SampleStore {
   readonly #shape: readonly number[];
   readonly #size: number;
-  readonly #perChunk: number;
-  readonly #folder: string;
-  readonly #limit: number;
+  readonly #bytes: ByteStore;
+  readonly #block: Float32Array;
   readonly #hash = createHash("sha256");
-  readonly #chunks: Float32Array[] = [];
   #count = 0;
   #range: ValueRange = emptyRange;
-  #file: number | undefined;
-  /** Samples of the last chunk that are neither hashed nor on disk yet. */
-  #open = 0;
+  /** Values of the block that are neither hashed nor stored yet. */
+  #filled = 0;
 
-  /** `folder` takes the file where memory does not do. */
-  constructor(shape: readonly number[], folder: string, memoryLimit = defaultMemoryLimit()) {
+  /** `folder` takes a file where memory does not do. */
+  constructor(shape: readonly number[], folder: string, memoryLimit?: number) {
     this.#shape = shape;
     this.#size = elementCount(shape);
-    this.#perChunk = Math.max(1, Math.floor(chunkValues / Math.max(1, this.#size)));
-    this.#folder = folder;
-    this.#limit = memoryLimit;
+    this.#bytes = new ByteStore(folder, memoryLimit);
+    this.#block = new Float32Array(Math.max(1, Math.floor(blockValues / Math.max(1, this.#size))) * this.#size);
   }
 
   get count(): number {
@@ -47,90 +34,42 @@ export class SampleStore {
 
   /** Where the next sample's values go; `keep` makes them count. */
   next(): Float32Array {
-    if (this.#open === this.#perChunk || this.#chunks.length === 0) this.#turn();
-    return (this.#chunks.at(-1) as Float32Array).subarray(this.#open * this.#size, (this.#open + 1) * this.#size);
+    if (this.#filled === this.#block.length) this.#flush();
+    return this.#block.subarray(this.#filled, this.#filled + this.#size);
   }
 
-  /** Keeps what was written to `next()`. */
+  /** Keeps what was written to `next()`. @throws data/spill */
   keep(): void {
-    this.#open += 1;
+    this.#filled += this.#size;
     this.#count += 1;
   }
 
-  /** The samples as a source; what `describe` answers is its caller's matter. @throws data/spill where they cannot be kept on disk */
+  /** The samples as a source; what `describe` answers is its caller's matter. @throws data/spill */
   finish(describe: SampleSource["describe"]): SampleSource {
     this.#flush();
-    const [size, perChunk, chunks, file, folder] = [this.#size, this.#perChunk, this.#chunks, this.#file, this.#folder];
-    if (file !== undefined) chunks.splice(0);
+    const [bytes, sampleBytes] = [this.#bytes, 4 * this.#size];
     return {
       count: this.#count,
       sampleShape: this.#shape,
       contentHash: this.#hash.update(`float32[${[this.#count, ...this.#shape].join()}]`).digest("hex"),
       range: this.#range,
-      read(index, into, offset) {
-        if (file === undefined) {
-          const start = (index % perChunk) * size;
-          into.set(chunks[Math.floor(index / perChunk)].subarray(start, start + size), offset);
-        } else {
-          const bytes = new Uint8Array(into.buffer, into.byteOffset + 4 * offset, 4 * size);
-          if (readSync(file, bytes, 0, bytes.byteLength, index * 4 * size) < bytes.byteLength) throw errors.spill(folder, "it was cut short");
-        }
-      },
+      read: (index, into, offset) => bytes.read(index * sampleBytes, new Uint8Array(into.buffer, into.byteOffset + 4 * offset, sampleBytes)),
       describe,
-      close: () => this.close(),
+      close: () => bytes.close(),
     };
   }
 
   /** Gives everything back. */
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
-    this.#file = undefined;
-    this.#chunks.splice(0);
+    this.#bytes.close();
   }
 
-  /** Begins another chunk. */
-  #turn(): void {
-    this.#flush();
-    const chunkBytes = 4 * this.#perChunk * this.#size;
-    if (this.#file === undefined && (this.#chunks.length + 1) * chunkBytes > this.#limit && this.#chunks.length > 0) this.#spill();
-    // On disk one chunk is used again and again.
-    if (this.#file === undefined || this.#chunks.length === 0) this.#chunks.push(new Float32Array(this.#perChunk * this.#size));
-    this.#open = 0;
-  }
-
-  /** Hashes, measures and, where there is a file, writes what has come since the last time. */
   #flush(): void {
-    const chunk = this.#chunks.at(-1);
-    if (chunk === undefined || this.#open === 0) return;
-    const values = chunk.subarray(0, this.#open * this.#size);
-    this.#hash.update(bytesOf(values));
+    const values = this.#block.subarray(0, this.#filled);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    this.#hash.update(bytes);
     this.#range = widen(this.#range, rangeOf(values));
-    if (this.#file !== undefined) this.#write(this.#file, values);
+    this.#bytes.append(bytes);
+    this.#filled = 0;
   }
-
-  #spill(): void {
-    try {
-      mkdirSync(this.#folder, { recursive: true });
-      const path = join(this.#folder, `samples-${process.pid}-${Math.random().toString(36).slice(2)}.tmp`);
-      this.#file = openSync(path, "wx+");
-      unlinkSync(path);
-    } catch (cause) {
-      throw errors.spill(this.#folder, cause);
-    }
-    for (const chunk of this.#chunks) this.#write(this.#file, chunk);
-    this.#chunks.splice(1);
-  }
-
-  #write(file: number, values: Float32Array): void {
-    const bytes = bytesOf(values);
-    try {
-      for (let done = 0; done < bytes.byteLength;) done += writeSync(file, bytes, done);
-    } catch (cause) {
-      throw errors.spill(this.#folder, cause);
-    }
-  }
-}
-
-function bytesOf(values: Float32Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
