@@ -7,14 +7,16 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureRow, type RowResult } from "./measure.js";
 import { peers, ours } from "./peers.js";
-import { rows } from "./rows.js";
-import { printTable } from "./table.js";
+import { profileTask } from "./profile.js";
+import { rows, writeTask, type Row } from "./rows.js";
+import { printProfile, printTable } from "./table.js";
 
 const { values } = parseArgs({
   options: {
     rows: { type: "string", default: rows.map((row) => row.name).join(",") },
     peers: { type: "string", default: peers.map((peer) => peer.name).join(",") },
     rounds: { type: "string", default: "11" },
+    profile: { type: "boolean", default: false },
   },
 });
 
@@ -27,28 +29,40 @@ function pick<T extends { readonly name: string }>(wanted: string, known: readon
   });
 }
 
-async function main(): Promise<readonly RowResult[]> {
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number from 1 on, got ${values.rounds}`);
-  const [wantedRows, wantedPeers] = [pick(values.rows, rows, "row"), pick(values.peers, peers, "peer")];
-  const threads = availableParallelism();
+async function main(): Promise<boolean> {
+  const wantedRows = pick(values.rows, rows, "row");
   const folder = await mkdtemp(join(tmpdir(), "frostline-bench-"));
+  const threads = availableParallelism();
   try {
-    const results: RowResult[] = [];
-    for (const row of wantedRows) {
-      process.stderr.write(`${row.title} …\n`);
-      results.push(await measureRow(row, [ours, ...wantedPeers], { folder, threads, rounds }));
-    }
-    console.log(`\n${cpus()[0]?.model.trim() ?? "unknown processor"}, ${threads} threads, Node ${process.versions.node}`);
-    printTable(results, wantedPeers);
-    return results;
+    console.log(`${cpus()[0]?.model.trim() ?? "unknown processor"}, ${threads} threads, Node ${process.versions.node}`);
+    if (values.profile) return await profile(wantedRows, folder, threads);
+    return await compare(wantedRows, folder, threads);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+/** Answers whether all sides that ran computed the same losses. */
+async function compare(wantedRows: readonly Row[], folder: string, threads: number): Promise<boolean> {
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number from 1 on, got ${values.rounds}`);
+  const wantedPeers = pick(values.peers, peers, "peer");
+  const results: RowResult[] = [];
+  for (const row of wantedRows) {
+    process.stderr.write(`${row.title} …\n`);
+    results.push(await measureRow(row, [ours, ...wantedPeers], { folder, threads, rounds }));
+  }
+  printTable(results, wantedPeers);
+  return results.every(({ sides }) => sides.every((side) => side.status !== "differs"));
+}
+
+async function profile(wantedRows: readonly Row[], folder: string, threads: number): Promise<boolean> {
+  for (const row of wantedRows) printProfile(row.title, await profileTask(await writeTask(row, folder, threads)));
+  return true;
+}
+
 main().then(
-  (results) => (process.exitCode = results.every(({ sides }) => sides.every((side) => side.status !== "differs")) ? 0 : 1),
+  (agree) => (process.exitCode = agree ? 0 : 1),
   (error: unknown) => {
     console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 2;
