@@ -1,6 +1,6 @@
 // @ts-check
 // `npm test`: prepares the checkout, then runs the checks and every suite, two at a time, and prints `N passed, N failed` as its last
-// line. Arguments pick suites by name (`node test/run.mjs unit checks`).
+// line. Arguments pick suites by name (`node test/run.mjs unit checks`); `long` are the suites that compute, all of them on WebAssembly.
 
 import { join } from "node:path";
 import { build, install, root } from "./support/prepare.mjs";
@@ -17,6 +17,10 @@ const checks = [
   { name: "unused code", args: [bin("knip/bin/knip.js"), "--no-progress"] },
 ];
 
+/** Suites that run once more under `long`, with the environment that says on what. */
+const computing = ["cli", "gradients", "unit"];
+const onWebAssembly = { FROSTLINE_TEST_PROVIDER: "wasm" };
+
 /** How many suites run at once: most of them use one core. */
 const lanes = 2;
 
@@ -27,17 +31,22 @@ async function tasks(wanted) {
     ...checks.map((check) => ({ name: "checks", run: () => runCheck(check) })),
     ...suites.map((suite) => ({ name: suite.name, run: () => runSuite(suite) })),
   ];
-  const unknown = wanted.filter((name) => named.every((task) => task.name !== name));
-  if (unknown.length > 0) throw new Error(`no such suite: ${unknown.join(", ")}; there are ${[...new Set(named.map((t) => t.name))].join(", ")}`);
-  return wanted.length === 0 ? named : named.filter((task) => wanted.includes(task.name));
+  const long = suites
+    .filter(({ name }) => computing.includes(name))
+    .map((suite) => ({ name: "long", run: () => runSuite({ ...suite, name: `${suite.name} on wasm` }, { env: onWebAssembly }) }));
+  const all = [...named, ...long];
+  const unknown = wanted.filter((name) => all.every((task) => task.name !== name));
+  if (unknown.length > 0) throw new Error(`no such suite: ${unknown.join(", ")}; there are ${[...new Set(all.map((t) => t.name))].join(", ")}`);
+  return wanted.length === 0 ? named : all.filter((task) => wanted.includes(task.name));
 }
 
 /** @param {Result} result */
 function show({ name, passed, failed, skipped, seconds, output }) {
   if (output !== "") console.log(`\n──── ${name} ────\n${output.trimEnd()}\n`);
   const mark = failed === 0 ? "✔" : "✘";
-  const rest = `${skipped > 0 ? `, ${skipped} skipped` : ""} in ${seconds.toFixed(1)} s`;
-  console.log(`${mark} ${name.padEnd(12)} ${passed} passed, ${failed} failed${rest}`);
+  const rest = `${skipped.length > 0 ? `, ${skipped.length} skipped` : ""} in ${seconds.toFixed(1)} s`;
+  console.log(`${mark} ${name.padEnd(17)} ${passed} passed, ${failed} failed${rest}`);
+  for (const title of skipped) console.log(`  skipped: ${title}`);
 }
 
 /** The bundles, as one check: the other suites run even where it fails. @returns {Promise<Result>} */
@@ -47,7 +56,7 @@ async function runBuild() {
     () => ({ passed: 1, failed: 0, output: "" }),
     (error) => ({ passed: 0, failed: 1, output: String(error) }),
   );
-  return { name: "build", ...outcome, skipped: 0, seconds: (performance.now() - started) / 1000 };
+  return { name: "build", ...outcome, skipped: [], seconds: (performance.now() - started) / 1000 };
 }
 
 async function main() {

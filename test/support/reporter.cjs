@@ -1,4 +1,4 @@
-// Mocha's reporter for the test runner: prints failures only, and writes the counts to the file that FROSTLINE_TEST_REPORT names
+// Mocha's reporter for the test runner: prints failures only, and writes the counts and the titles of what was skipped to the file that FROSTLINE_TEST_REPORT names
 // when all tests have run. A run that breaks off earlier leaves no file.
 
 const { writeFileSync } = require("node:fs");
@@ -7,10 +7,12 @@ const { reporters, Runner } = require("mocha");
 class CountingReporter extends reporters.Base {
   constructor(runner, options) {
     super(runner, options);
+    const titles = [];
+    runner.on(Runner.constants.EVENT_TEST_PENDING, (test) => titles.push(test.fullTitle()));
     runner.once(Runner.constants.EVENT_RUN_END, () => {
-      const { passes, failures, pending } = this.stats;
+      const { passes, failures } = this.stats;
       if (failures > 0) reporters.Base.list(this.failures);
-      writeFileSync(process.env.FROSTLINE_TEST_REPORT, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));
+      writeFileSync(process.env.FROSTLINE_TEST_REPORT, JSON.stringify({ passed: passes, failed: failures, skipped: titles }));
     });
   }
 }

@@ -1,11 +1,11 @@
-// Runs graphs on onnxruntime for tests: encode, compile, feed, fetch. One thread, so that suites do not fight over cores.
+// Runs graphs for tests: compile, feed, fetch. One thread, so that suites do not fight over cores.
 
-import * as ort from "onnxruntime-node";
-import type { TypedArray } from "../../core/graph/tensor.js";
 import { typedArrayOf } from "../../core/graph/tensor.js";
 import type { Graph, Tensor } from "../../core/graph/types.js";
-import { encodeGraph } from "../../core/onnx/encode.js";
 import type { HostTensor } from "../../core/runtime/executor.js";
+import type { Provider } from "../../core/runtime/providers.js";
+import { createExecutor } from "../../core/runtime/select.js";
+import { testProvider } from "./provider.js";
 
 export type Tensors = Readonly<Record<string, HostTensor>>;
 
@@ -18,27 +18,17 @@ export interface CompiledGraph {
 export interface RunOptions {
   /** The runtime's graph optimisations, which may fuse nodes (default true). */
   readonly optimise?: boolean;
+  /** What computes; the tests' provider by default. */
+  readonly provider?: Provider;
 }
 
-export async function compileGraph(graph: Graph, { optimise = true }: RunOptions = {}): Promise<CompiledGraph> {
-  const session = await ort.InferenceSession.create(encodeGraph(graph), {
-    executionProviders: ["cpu"],
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    graphOptimizationLevel: optimise ? "all" : "disabled",
-    logSeverityLevel: 4,
-  });
-  const names = session.inputNames;
+export async function compileGraph(graph: Graph, { optimise = true, provider = testProvider }: RunOptions = {}): Promise<CompiledGraph> {
+  const executor = await createExecutor({ provider, threads: 1 });
+  const program = await executor.compile(graph, { optimise });
+  const names = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
   return {
-    run: async (feeds) => {
-      const wrapped: Record<string, ort.Tensor> = {};
-      for (const name of names) if (name in feeds) wrapped[name] = wrap(feeds[name]);
-      const results = await session.run(wrapped);
-      const outputs: Record<string, HostTensor> = {};
-      for (const [name, { type, dims, data }] of Object.entries(results)) outputs[name] = { dtype: type, shape: dims, data: data as TypedArray };
-      return outputs;
-    },
-    release: () => session.release(),
+    run: (feeds) => program.run(Object.fromEntries(names.filter((name) => name in feeds).map((name) => [name, feeds[name]]))),
+    release: () => program.dispose(),
   };
 }
 
@@ -58,8 +48,4 @@ export function fed(tensor: Tensor): HostTensor {
 /** The elements as numbers. */
 export function numbers(tensor: HostTensor): readonly number[] {
   return Array.from(tensor.data as Float64Array, Number);
-}
-
-function wrap(tensor: HostTensor): ort.Tensor {
-  return new ort.Tensor(tensor.dtype as "float32", tensor.data as Float32Array, tensor.shape);
 }

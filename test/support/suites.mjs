@@ -13,7 +13,7 @@ import { root } from "./prepare.mjs";
  * @property {string} name
  * @property {number} passed
  * @property {number} failed
- * @property {number} skipped
+ * @property {readonly string[]} skipped titles of tests
  * @property {number} seconds
  * @property {string} output what to show: the failures
  */
@@ -43,17 +43,18 @@ export async function discoverSuites(folder) {
 /**
  * Runs the tests of a folder. A suite that cannot load, runs nothing, crashes or does not end has one failure more.
  * @param {{ name: string, folder: string }} suite
- * @param {{ limit?: number, linger?: number }} [limits] milliseconds
+ * @param {{ limit?: number, linger?: number, env?: Readonly<Record<string, string>> }} [options] limits in milliseconds, and what the
+ *   environment has besides
  * @returns {Promise<Result>}
  */
-export async function runSuite({ name, folder }, { limit = suiteLimit, linger = lingerLimit } = {}) {
+export async function runSuite({ name, folder }, { limit = suiteLimit, linger = lingerLimit, env = {} } = {}) {
   const started = performance.now();
   const scratch = mkdtempSync(join(tmpdir(), "frostline-test-"));
   const report = join(scratch, "report.json");
   const pattern = join(folder, "**", "*.test.ts").replaceAll("\\", "/");
   const mocha = ["--import", "tsx", "node_modules/mocha/bin/mocha.js", "--no-config", "--timeout", "20000", "--forbid-only"];
   const args = [...mocha, "--reporter", "test/support/reporter.cjs", pattern];
-  const ending = await runProcess(args, { limit, linger, report });
+  const ending = await runProcess(args, { limit, linger, report, env });
   const counts = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined;
   rmSync(scratch, { recursive: true, force: true });
   return { name, seconds: secondsSince(started), ...judge(counts, ending) };
@@ -61,11 +62,11 @@ export async function runSuite({ name, folder }, { limit = suiteLimit, linger = 
 
 /**
  * What a suite's counts and the end of its process amount to.
- * @param {{ passed: number, failed: number, skipped: number } | undefined} counts undefined where the process ended before its tests did
+ * @param {{ passed: number, failed: number, skipped: readonly string[] } | undefined} counts undefined where the process ended before its tests did
  * @param {Ending} ending
  */
 export function judge(counts, ending) {
-  const { passed = 0, failed = 0, skipped = 0 } = counts ?? {};
+  const { passed = 0, failed = 0, skipped = [] } = counts ?? {};
   const how = ending.stopped ?? (ending.signal === null ? `status ${ending.status}` : `signal ${ending.signal}`);
   const problem =
     counts === undefined
@@ -89,7 +90,14 @@ export async function runCheck({ name, args }) {
   const ending = await runProcess(args, { limit: suiteLimit, linger: lingerLimit });
   const good = ending.status === 0;
   const seconds = secondsSince(started);
-  return { name, passed: good ? 1 : 0, failed: good ? 0 : 1, skipped: 0, seconds, output: good ? "" : `${ending.output}\n  ${ending.stopped ?? ""}` };
+  return {
+    name,
+    passed: good ? 1 : 0,
+    failed: good ? 0 : 1,
+    skipped: [],
+    seconds,
+    output: good ? "" : `${ending.output}\n  ${ending.stopped ?? ""}`,
+  };
 }
 
 /** @param {number} started */
@@ -100,15 +108,16 @@ function secondsSince(started) {
 /**
  * Runs Node in the repository's folder and gathers what it prints.
  * @param {readonly string[]} args
- * @param {{ limit: number, linger: number, report?: string }} options `report`: the file whose appearance says that the tests are over
+ * @param {{ limit: number, linger: number, report?: string, env?: Readonly<Record<string, string>> }} options `report`: the file whose
+ *   appearance says that the tests are over
  * @returns {Promise<Ending>}
  */
-function runProcess(args, { limit, linger, report }) {
+function runProcess(args, { limit, linger, report, env = {} }) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ORT_DISABLE_TELEMETRY: "1", ...(report === undefined ? {} : { FROSTLINE_TEST_REPORT: report }) },
+      env: { ...process.env, ...env, ORT_DISABLE_TELEMETRY: "1", ...(report === undefined ? {} : { FROSTLINE_TEST_REPORT: report }) },
     });
     let output = "";
     /** @type {string | undefined} */

@@ -10,6 +10,7 @@ import type { DoneEvent, TrainEvent } from "../../core/train/events.js";
 import type { SpanProof } from "../../core/train/proof.js";
 import { train } from "../../core/train/train.js";
 import { graphOf, info, modelOf, node } from "./graphs.js";
+import { testProvider } from "./provider.js";
 import { seededRandom } from "./random.js";
 
 export interface RunOptions {
@@ -118,6 +119,7 @@ export function recipeOf({ data, ...settings }: Readonly<Record<string, unknown>
     batchSize: 8,
     epochs: 2,
     threads: 1,
+    ...(testProvider === "cpu" ? {} : { provider: testProvider }),
     output: "out.onnx",
     ...settings,
     data: { csv: "data.csv", features: ["f*"], label: "label", ...(data as object | undefined) },
