@@ -42,6 +42,7 @@ export const transformStepSchema = z.union([
 ]);
 
 const fraction = z.number().min(0).lt(1);
+const level = z.number().min(0).max(1);
 
 const splitSchema = z
   .strictObject({
@@ -55,9 +56,34 @@ const splitSchema = z
   })
   .refine(({ validation, test }) => validation + test < 1, { error: "expected `validation` and `test` to leave rows to train on" });
 
+const samplesAndLabels = z.strictObject({ samples: text.describe("File of the samples"), labels: text.describe("File of their labels") });
+
+const imagesSchema = z.strictObject({
+  folder: text.describe("Where the classes' folders lie; relative to the recipe"),
+  size: size2.exactOptional().describe("Height and width that all images are brought to; left out, all must have one size already"),
+  fit: z
+    .enum(["cover", "contain", "stretch"])
+    .default("cover")
+    .describe("cover: fills the size and cuts off the rest; contain: all of the image with a border; stretch: proportions change"),
+  color: z.enum(["grey", "rgb"]).exactOptional().describe("One channel or three; by default what the model takes, or rgb"),
+  background: z
+    .union([level, z.tuple([level, level, level])])
+    .default(0)
+    .describe("The border, and what shows through transparent pixels, from 0 (black) to 1: one number, or red, green and blue"),
+});
+
 /** One key for each kind of source: exactly one of them is given. */
 const kinds = {
   csv: text.exactOptional().describe("File of comma-separated values (or tab-separated, `.tsv`) with a header; relative to the recipe"),
+  jsonl: text.exactOptional().describe("File of JSON objects, one a line"),
+  parquet: text.exactOptional().describe("Parquet file"),
+  npz: text.exactOptional().describe("NumPy archive; `features` and `label` name arrays in it"),
+  npy: samplesAndLabels.exactOptional().describe("NumPy files of one array each"),
+  idx: samplesAndLabels.exactOptional().describe("IDX files, the format of MNIST, gzipped or not"),
+  images: z
+    .union([text, imagesSchema])
+    .exactOptional()
+    .describe("Folder with a folder of images for each class (PNG, JPEG, WebP, TIFF, GIF); values are from 0 to 1"),
 } as const satisfies Record<SourceKind, z.ZodType>;
 
 const selection = {
@@ -72,7 +98,7 @@ const selection = {
 };
 
 /** Kinds that name what of them are samples and labels, so that `features` and `label` must be given. */
-const namedKinds: readonly SourceKind[] = ["csv"];
+const namedKinds: readonly SourceKind[] = ["csv", "jsonl", "parquet", "npz"];
 
 const sourceSchema = z.strictObject({ ...kinds, ...selection });
 
@@ -119,10 +145,16 @@ function checkSource(
   }
   for (const key of ["features", "label"] as const)
     if (namedKinds.includes(given[0]) && inherited[key] === undefined) refuse([...path, key], `missing: ${given[0]} needs it`);
+  if (given[0] === "images" && source.features !== undefined) refuse([...path, "features"], "features are columns: images have none");
 }
 
 /** What the key of a kind holds: the path of a file or folder, or several by their roles. */
-type PathSetting = string | Readonly<Record<string, string>>;
+type PathSetting = string | Readonly<Record<string, unknown>>;
+
+/** Which entries of a kind's setting are paths: of images the folder, of the others all. */
+function isPath(kind: SourceKind, entry: readonly [key: string, value: unknown]): entry is readonly [string, string] {
+  return kind !== "images" || entry[0] === "folder";
+}
 
 /** Every file and folder that the settings name, with its key: `data.validation.csv`. */
 export function pathsOf(data: DataSettings): readonly (readonly [path: string, key: string])[] {
@@ -131,7 +163,8 @@ export function pathsOf(data: DataSettings): readonly (readonly [path: string, k
     sourceKinds.flatMap((kind): readonly (readonly [string, string])[] => {
       const value = source?.[kind] as PathSetting | undefined;
       if (value === undefined) return [];
-      return typeof value === "string" ? [[value, `${key}.${kind}`]] : Object.entries(value).map(([name, path]) => [path, `${key}.${kind}.${name}`]);
+      if (typeof value === "string") return [[value, `${key}.${kind}`]];
+      return Object.entries(value).flatMap((entry) => (isPath(kind, entry) ? [[entry[1], `${key}.${kind}.${entry[0]}`]] : []));
     }),
   );
 }
@@ -148,7 +181,9 @@ export function mapPaths<T extends DataSettings>(data: T, change: (path: string)
 }
 
 function changedPaths(source: SourceSettings, change: (path: string) => string): Partial<SourceSettings> {
-  const of = (value: PathSetting): unknown =>
-    typeof value === "string" ? change(value) : Object.fromEntries(Object.entries(value).map(([key, path]) => [key, change(path)]));
-  return Object.fromEntries(sourceKinds.flatMap((kind) => (source[kind] === undefined ? [] : [[kind, of(source[kind] as PathSetting)]])));
+  const changed = (kind: SourceKind, value: PathSetting): unknown =>
+    typeof value === "string"
+      ? change(value)
+      : Object.fromEntries(Object.entries(value).map((entry) => [entry[0], isPath(kind, entry) ? change(entry[1]) : entry[1]]));
+  return Object.fromEntries(sourceKinds.flatMap((kind) => (source[kind] === undefined ? [] : [[kind, changed(kind, source[kind] as PathSetting)]])));
 }

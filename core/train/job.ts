@@ -97,7 +97,7 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
   const baseModel = await hashFile(recipe.model);
   const inlined: Model = { ...base, graph: inlineFunctions(base.graph) };
   // The data may take a while to read: plans are checked before, unless the head needs to know what the samples are like.
-  const early = recipe.head !== undefined && hasOpenSizes(inlined.graph) ? await reading.open() : undefined;
+  const early = recipe.head !== undefined && hasOpenSizes(inlined.graph) ? await reading.open(inlined.graph) : undefined;
   const headSettings = early === undefined ? {} : { sampleShape: early.transform.outputShape };
   const surgery = recipe.head === undefined ? undefined : attachHead(inlined, { ...recipe.head, ...headSettings, seed: recipe.seed });
   const whole = surgery?.model ?? inlined;
@@ -112,8 +112,11 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
     positions: nodePositions(inlined.graph),
   };
   const warnings = phases.flatMap((phase) => checkPlan(whole.graph, phase, context));
-  const { dataset: all, transform } = early ?? (await reading.open());
-  const needed = prune(whole.graph, [output]);
+  const { dataset: all, transform } = early ?? (await reading.open(whole.graph));
+  const student = prune(whole.graph, [output]);
+  const taught = recipe.loss.type === "distillation" ? teach(student, inlined.graph, whole.graph, phases, context) : undefined;
+  const context = ;
+  const needed = taught?.graph ?? student;
   const input = chooseInput(whole.graph, needed, recipe.data.input, transform.outputShape);
   const shaped = withSampleShape(needed, input);
   const batch = analyseBatch(shaped);
@@ -172,9 +175,12 @@ class DataReading {
     this.bad = new BadSamples(recipe.data.onBadSample);
   }
 
-  async open(): Promise<{ readonly dataset: Dataset; readonly transform: Transform }> {
+  /** `graph` is the model's: its input tells how many channels images have. */
+  async open(graph: Graph): Promise<{ readonly dataset: Dataset; readonly transform: Transform }> {
     const { data, folder } = this.#recipe;
-    const dataset = await openDataset(data, { bad: this.bad, folder: join(folder, ".frostline") });
+    const channels = imageChannels(graph, data);
+    const context = { bad: this.bad, folder: join(folder, ".frostline"), ...(channels === undefined ? {} : { channels }) };
+    const dataset = await openDataset(data, context);
     this.#dataset = dataset;
     return { dataset, transform: compileTransform(data.transform, dataset.source.sampleShape) };
   }
@@ -187,6 +193,15 @@ class DataReading {
 function splitDataset({ data, seed }: ResolvedRecipe, { source, parts }: Dataset, targets: Targets): Split {
   const classes = targets.kind === "classes" ? targets.indices : undefined;
   return parts === undefined ? split(source.count, data.split, seed, classes) : splitRest(parts, data.split, seed, classes);
+}
+
+/** Channels that images have before the transform, as far as the model's input and a `repeat` tell. */
+function imageChannels({ inputs, initializers }: Graph, { input, transform }: ResolvedRecipe["data"]): number | undefined {
+  if (transform.some((step) => "repeat" in step)) return 1;
+  const taken = inputs.filter(({ name }) => !initializers.has(name));
+  const type = (input === undefined ? taken[0] : taken.find(({ name }) => name === input))?.type;
+  const channels = type?.kind === "tensor" && type.shape?.length === 4 ? type.shape[1] : undefined;
+  return typeof channels === "number" ? channels : undefined;
 }
 
 /** Whether an input leaves more open than its batch. */
@@ -247,9 +262,16 @@ function checkPhases({ whole, graph, batch, phases, context, augmentation, split
 function checkPlan(whole: Graph, phase: SettledPhase, context: PhaseContext): readonly string[] {
   const { plan, marked } = markParameters(whole, phase, context);
   assertTrainable(marked);
+  settingsByParameter(phase, marked);
   return blockedRequests(marked, plan).map(
     ({ name, reason }) => `Phase "${phase.name}": "${name}" is asked to train, but every path from it to the loss is cut (${reason}).`,
   );
+}
+
+/** What follows the validation loss needs one. @throws recipe/no-validation */
+function refuseValidationNeeds({ name, earlyStopping, schedule }: SettledPhase): void {
+  if (earlyStopping !== undefined) throw errors.needsValidation(name, "earlyStopping");
+  if (schedule.type === "reduceOnPlateau") throw errors.needsValidation(name, "the schedule reduceOnPlateau");
 }
 
 /** The input that `data.input` names, or the only one; the transformed sample must fit it. @throws recipe/input; recipe/sample-shape */
@@ -259,18 +281,11 @@ function chooseInput(whole: Graph, needed: Graph, wanted: string | undefined, sa
   if (wanted === undefined ? all.length !== 1 : !all.includes(wanted)) throw errors.modelInput(wanted, all);
   const name = wanted ?? all[0];
   const others = required.filter((n) => n !== name);
-  settingsByParameter(phase, marked);
   if (others.length > 0 || !required.includes(name)) throw errors.otherInputs(name, others);
   const type = needed.inputs.find((i) => i.name === name)?.type;
   if (type?.kind !== "tensor") throw errors.otherInputs(name, []);
   const { dtype, shape } = type;
   const wants = shape?.slice(1);
-/** What follows the validation loss needs one. @throws recipe/no-validation */
-function refuseValidationNeeds({ name, earlyStopping, schedule }: SettledPhase): void {
-  if (earlyStopping !== undefined) throw errors.needsValidation(name, "earlyStopping");
-  if (schedule.type === "reduceOnPlateau") throw errors.needsValidation(name, "the schedule reduceOnPlateau");
-}
-
   const fits = wants === undefined || (wants.length === sampleShape.length && wants.every((d, i) => typeof d === "string" || d === sampleShape[i]));
   if (!fits) throw errors.sampleShape(name, wants, sampleShape);
   return { name, type: { kind: "tensor", dtype, ...(shape === undefined ? {} : { shape }) }, sampleShape };

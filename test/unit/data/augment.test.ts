@@ -12,7 +12,13 @@ import { fillUniform, stream } from "../../../core/nn/random.js";
 
 const draw = (index: number, epoch = 0, seed = 0): Draw => ({ seed, epoch, index });
 
-function augmented(steps: readonly AugmentStep[], shape: readonly number[], values: Float32Array, at: Draw, transform: readonly TransformStep[] = []) {
+function augmented(
+  steps: readonly AugmentStep[],
+  shape: readonly number[],
+  values: Float32Array,
+  at: Draw,
+  transform: readonly TransformStep[] = [],
+) {
   const output = new Float32Array(compileTransform(transform, shape).outputShape.reduce((a, b) => a * b, 1)).fill(Number.NaN);
   compileAugmentation(steps, transform, shape).apply(values, output, at);
   return output;
@@ -148,7 +154,15 @@ describe("augmentation, drawn", () => {
     const values = noiseOf(3 * 5 * 7);
     const warm = compileAugmentation(all, [], [3, 5, 7]);
     const output = new Float32Array(105);
-    for (const [index, epoch, seed] of [[4, 2, 9], [0, 0, 0], [4, 2, 10], [5, 2, 9], [4, 3, 9], [4, 2, 9]]) { // prettier-ignore
+    for (const [index, epoch, seed] of [
+      [4, 2, 9],
+      [0, 0, 0],
+      [4, 2, 10],
+      [5, 2, 9],
+      [4, 3, 9],
+      [4, 2, 9],
+    ]) {
+      // prettier-ignore
       warm.apply(values, output, draw(index, epoch, seed));
       assert.deepEqual(output, augmented(all, [3, 5, 7], values, draw(index, epoch, seed)));
     }
