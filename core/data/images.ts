@@ -87,14 +87,17 @@ async function scan(files: readonly ImageFile[], form: ImageForm, memory: number
     for (let i = next++; i < files.length; i = next++) {
       const result = await scanFile(files[i].path, form);
       const bytes = result.pixels?.data.byteLength ?? 0;
-      const { pixels: _, ...rest } = result;
       const fits = kept + bytes <= memory;
-      results[i] = fits ? result : rest;
+      results[i] = fits ? result : withoutPixels(result);
       if (fits) kept += bytes;
     }
   };
   await Promise.all(Array.from({ length: atOnce }, lane));
   return results;
+}
+
+function withoutPixels({ sha256, size }: Scanned): Scanned {
+  return { sha256, ...(size === undefined ? {} : { size }) };
 }
 
 async function scanFile(path: string, form: ImageForm): Promise<Scanned> {

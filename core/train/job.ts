@@ -113,10 +113,7 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
   };
   const warnings = phases.flatMap((phase) => checkPlan(whole.graph, phase, context));
   const { dataset: all, transform } = early ?? (await reading.open(whole.graph));
-  const student = prune(whole.graph, [output]);
-  const taught = recipe.loss.type === "distillation" ? teach(student, inlined.graph, whole.graph, phases, context) : undefined;
-  const context = ;
-  const needed = taught?.graph ?? student;
+  const needed = prune(whole.graph, [output]);
   const input = chooseInput(whole.graph, needed, recipe.data.input, transform.outputShape);
   const shaped = withSampleShape(needed, input);
   const batch = analyseBatch(shaped);

@@ -70,6 +70,6 @@ async function readAugmented(
 async function readRaw(source: SampleSource, indices: readonly number[]): Promise<readonly Float32Array[]> {
   const size = elementCount(source.sampleShape);
   const all = new Float32Array(indices.length * size);
-  await Promise.all(indices.map((index, i) => source.read(index, all, i * size)));
+  await Promise.all(indices.map(async (index, i) => source.read(index, all, i * size)));
   return indices.map((_, i) => all.subarray(i * size, (i + 1) * size));
 }

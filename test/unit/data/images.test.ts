@@ -58,7 +58,7 @@ async function failure(work: Promise<unknown>): Promise<EngineError> {
 async function levels({ source }: Rows): Promise<readonly number[]> {
   const size = source.sampleShape.reduce((a, b) => a * b, 1);
   const all = new Float32Array(source.count * size);
-  await Promise.all(Array.from({ length: source.count }, (_, i) => source.read(i, all, i * size)));
+  await Promise.all(Array.from({ length: source.count }, async (_, i) => source.read(i, all, i * size)));
   return Array.from({ length: source.count }, (_, i) => Math.round(all[i * size] * 255));
 }
 
