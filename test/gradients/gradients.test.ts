@@ -51,6 +51,12 @@ describe("gradient", () => {
     });
   }
 
+  // All of them run there under `npm run test:long`.
+  for (const { name, cases: own } of families)
+    it(`is the same on WebAssembly, one case of ${name}`, async () => {
+      await checkGradients(await prepareCase(own[0]), "float32", "static", "wasm");
+    });
+
   after(() => {
     console.log(`  ${counts.cases} gradient cases, ${counts.float64} float64 checks, ${counts.float32} float32 checks`);
   });

@@ -14,6 +14,8 @@ export interface CliOptions {
   readonly preload?: string;
   /** Largest size of a file that the process may write, in KiB: what a full disk looks like. POSIX only. */
   readonly fileLimit?: number;
+  /** What the environment has besides. */
+  readonly env?: Readonly<Record<string, string>>;
   /** File that standard output goes to instead. POSIX only. */
   readonly into?: string;
 }
@@ -24,7 +26,7 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-export function frostline(args: readonly string[], { cwd, onOutput, preload, fileLimit, into }: CliOptions = {}): Promise<CliResult> {
+export function frostline(args: readonly string[], { cwd, onOutput, preload, fileLimit, env, into }: CliOptions = {}): Promise<CliResult> {
   const script = `${fileLimit === undefined ? "" : `ulimit -f ${fileLimit}; `}exec "$@"${into === undefined ? "" : ` > ${into}`}`;
   const [command, all] =
     fileLimit === undefined && into === undefined
@@ -32,7 +34,13 @@ export function frostline(args: readonly string[], { cwd, onOutput, preload, fil
       : ["bash", ["-c", script, "bash", process.execPath, entry, ...args]];
   const child = spawn(command, all, {
     ...(cwd === undefined ? {} : { cwd }),
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, ...(preload === undefined ? {} : { NODE_OPTIONS: `--require ${preload}` }) },
+    env: {
+      ...process.env,
+      ...env,
+      NO_COLOR: "1",
+      FORCE_COLOR: undefined,
+      ...(preload === undefined ? {} : { NODE_OPTIONS: `--require ${preload}` }),
+    },
   });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -19,7 +19,7 @@ export interface RunOptions {
   /** The runtime's graph optimisations, which may fuse nodes (default true). */
   readonly optimise?: boolean;
   /** What computes; the tests' provider by default. */
-  readonly provider?: Provider;
+  readonly provider?: Provider | undefined;
 }
 
 export async function compileGraph(graph: Graph, { optimise = true, provider = testProvider }: RunOptions = {}): Promise<CompiledGraph> {

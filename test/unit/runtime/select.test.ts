@@ -62,7 +62,7 @@ describe("the provider check", () => {
   it("finds a provider that keeps the weights of the first run, and one that leaves given memory alone", async () => {
     let first: Readonly<Record<string, HostTensor>> | undefined;
     const stale = await spoilt((run) => (feeds, into) => {
-      first ??= Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() } as HostTensor]));
+      first ??= Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]));
       return run(first, into);
     });
     assert.ok((await findDeviation(stale)) !== undefined);
