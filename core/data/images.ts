@@ -76,7 +76,7 @@ interface Scanned {
   readonly problem?: string;
   readonly size?: readonly [number, number];
   /** Where there was memory for them. */
-  readonly pixels?: Pixels;
+  readonly pixels?: Pixels | undefined;
 }
 
 /** Reads and decodes every file, several at a time; the answers are in the order of the files. */
@@ -88,16 +88,12 @@ async function scan(files: readonly ImageFile[], form: ImageForm, memory: number
       const result = await scanFile(files[i].path, form);
       const bytes = result.pixels?.data.byteLength ?? 0;
       const fits = kept + bytes <= memory;
-      results[i] = fits ? result : withoutPixels(result);
+      results[i] = fits ? result : { ...result, pixels: undefined };
       if (fits) kept += bytes;
     }
   };
   await Promise.all(Array.from({ length: atOnce }, lane));
   return results;
-}
-
-function withoutPixels({ sha256, size }: Scanned): Scanned {
-  return { sha256, ...(size === undefined ? {} : { size }) };
 }
 
 async function scanFile(path: string, form: ImageForm): Promise<Scanned> {

@@ -25,6 +25,8 @@ const labels = tensorOf("int64", [2, 0, 1, 2]);
 const targets = tensorOf("float64", Array.from({ length: 12 }, (_, i) => Math.cos(i)), [4, 3]); // prettier-ignore
 const held = tensorOf("float64", Array.from({ length: 12 }, (_, i) => Number(i % 5 < 2)), [4, 3]); // prettier-ignore
 
+const shares = tensorOf("float64", [0.7, 0, 0.3, 0, 1, 0, 0.5, 0.5, 0, 0, 0.1, 0.9], [4, 3]);
+
 const cases: readonly LossCase[] = [
   ...(["N", 4] as const).flatMap((batch): readonly LossCase[] => [
     { loss: { type: "crossEntropy" }, target: labels, batch },
@@ -34,6 +36,9 @@ const cases: readonly LossCase[] = [
     { loss: { type: "crossEntropy", labelSmoothing: 0.2, classWeights: [0.5, 1, 3] }, activation: "LogSoftmax", target: labels, batch },
     { loss: { type: "binaryCrossEntropy" }, target: held, batch },
     { loss: { type: "binaryCrossEntropy" }, activation: "Sigmoid", target: held, batch },
+    { loss: { type: "crossEntropy", mixedTargets: true }, target: shares, batch },
+    { loss: { type: "crossEntropy", mixedTargets: true, labelSmoothing: 0.2, classWeights: [0.5, 1, 3] }, target: shares, batch },
+    { loss: { type: "binaryCrossEntropy", mixedTargets: true }, target: shares, batch },
     { loss: { type: "meanAbsoluteError" }, target: targets, batch },
     { loss: { type: "huber" }, target: targets, batch },
     { loss: { type: "huber", delta: 0.3 }, activation: "Softmax", target: targets, batch },

@@ -101,6 +101,40 @@ describe("losses", () => {
     });
   }
 
+  for (const settings of [{}, { labelSmoothing: 0.2 }, { classWeights: [0.5, 2, 3] }, { labelSmoothing: 0.2, classWeights: [0.5, 2, 3] }]) {
+    it(`takes each class in its share where targets are mixed: ${JSON.stringify(settings)}`, async () => {
+      const graph = model([node("Identity", ["x"], ["y"])]);
+      const mixed = attach(graph, "y", { type: "crossEntropy", ...settings, mixedTargets: true });
+      assert.deepEqual(mixed.target, { name: "labels", dtype: "float32", shape: ["N", 3] });
+      const plain = attach(graph, "y", { type: "crossEntropy", ...settings });
+      const x = fed(tensorOf("float32", [1, -2, 0.5, 3, 0, -1], [2, 3]));
+      const lossOf = async (labels: readonly number[]): Promise<readonly number[]> =>
+        numbers((await runGraph(withOutput(plain.graph, plain.perSample), { x, labels: fed(tensorOf("int64", labels)) }))[plain.perSample]);
+      const run = async (targets: readonly number[]): Promise<{ loss: number; each: readonly number[] }> => {
+        const outputs = await runGraph(withOutput(mixed.graph, mixed.perSample), { x, labels: fed(tensorOf("float32", targets, [2, 3])) });
+        return { loss: numbers(outputs[mixed.loss])[0], each: numbers(outputs[mixed.perSample]) };
+      };
+      // Samples of classes 2 and 0 that are mixed with classes 0 and 1, in shares of 0.75 and 0.6.
+      const [own, other] = [await lossOf([2, 0]), await lossOf([0, 1])];
+      const expected = [0.75 * own[0] + 0.25 * other[0], 0.6 * own[1] + 0.4 * other[1]];
+      const { loss, each } = await run([0.25, 0, 0.75, 0.6, 0.4, 0]);
+      expected.forEach((value, i) => assert.ok(Math.abs(each[i] - value) < 1e-6, `${each[i]}, expected ${value}`));
+      const weights = "classWeights" in settings ? (settings.classWeights ?? []) : [1, 1, 1];
+      const total = 0.75 * weights[2] + 0.25 * weights[0] + 0.6 * weights[0] + 0.4 * weights[1];
+      assert.ok(Math.abs(loss - (expected[0] + expected[1]) / total) < 1e-6);
+    });
+  }
+
+  it("takes both losses of a label in their shares where targets are mixed", async () => {
+    const attached = attach(model([node("Identity", ["x"], ["y"])]), "y", { type: "binaryCrossEntropy", mixedTargets: true });
+    const x = fed(tensorOf("float32", [0, 2, -3, 50, -50, 1], [2, 3]));
+    const shares = [0.5, 0.25, 1, 1, 0, 0.8];
+    const outputs = await runGraph(attached.graph, { x, targets: fed(tensorOf("float32", shares, [2, 3])) });
+    const softplus = (v: number): number => Math.log1p(Math.exp(-Math.abs(v))) + Math.max(v, 0);
+    const expected = [0, 2, -3, 50, -50, 1].reduce((sum, v, i) => sum + shares[i] * softplus(-v) + (1 - shares[i]) * softplus(v), 0) / 6;
+    assert.ok(Math.abs(numbers(outputs[attached.loss])[0] - expected) < 1e-6);
+  });
+
   it("wants a weight for each class", () => {
     const error = thrown(() => attach(model([node("Identity", ["x"], ["y"])]), "y", { type: "crossEntropy", classWeights: [1, 2] }));
     assert.equal(error.code, "recipe/loss");
