@@ -113,7 +113,7 @@ async function openSamples(array: StoredArray, context: ReadContext): Promise<Op
   const scan = await scanElements(numeric);
   const describe = (row: number): string => `${name}[${row}]`;
   for (const row of scan.bad) context.bad.add(describe(row), "expected finite numbers in the range of float32, got another");
-  if (array.fortran && shape.length > 1 && shape[0] > 1) return { ...scan, source: await turnedRound(numeric, describe, context) };
+  if (array.fortran && shape.length > 1) return { ...scan, source: await turnedRound(numeric, describe, context) };
   const sampleShape = shape.length === 1 ? [1] : shape.slice(1);
   const size = elementCount(sampleShape);
   const bytes = new Uint8Array(size * element.size);
@@ -165,7 +165,9 @@ async function scanElements({
     // Other work of the thread goes on meanwhile.
     await new Promise(setImmediate);
   }
-  return { sha256: hash.digest("hex"), bad: wrong, range };
+  // Samples are read as float32, whatever they are stored as.
+  const bounds = { ...range, minimum: Math.fround(range.minimum), maximum: Math.fround(range.maximum) };
+  return { sha256: hash.digest("hex"), bad: wrong, range: bounds };
 }
 
 function isFloat32({ minimum, maximum }: ValueRange): boolean {

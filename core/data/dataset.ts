@@ -173,6 +173,8 @@ function join(opened: readonly { readonly rows: Rows; readonly part: Part }[], s
   for (const other of rest) {
     const [a, b] = [first.source.sampleShape, other.source.sampleShape];
     if (a.length !== b.length || a.some((size, i) => size !== b[i])) throw errors.sourcesDiffer(first.path, a, other.path, b);
+    const [columns, others] = [[...first.labels.keys()], [...other.labels.keys()]];
+    if (columns.length !== others.length) throw errors.labelColumnsDiffer(first.path, columns, other.path, others);
   }
   const source = joinSources([first.source, ...rest.map((rows) => rows.source)]);
   const paths = [...new Set([first.path, ...rest.map((rows) => rows.path)])];

@@ -102,7 +102,7 @@ function parseHeader(name: string, text: string): Header {
 
 /** `<f4`, `|u1`, `>i8`, `<U5`. */
 function parseType(name: string, descr: string): ElementType | TextType {
-  const [, order, kind, digits] = /^([<>|=]?)([a-zA-Z?])(\d*)$/.exec(descr) ?? [];
+  const [, order, kind, digits] = /^([<>|=]?)([a-zA-Z?])(\d*)/.exec(descr) ?? [];
   const size = Number(digits);
   const bigEndian = order === ">";
   if (kind === "U") return { name: "text", kind, size: 4 * size, bigEndian };

@@ -22,6 +22,8 @@ export const malformedTable = (path: string, line: number, problem: string) =>
 export const emptyTable = (path: string, what: string) =>
   make("data/empty", `${path}: expected a header and at least one row, got ${what}`, { path });
 
+export const noRecords = (path: string, what: string) => make("data/empty", `${path}: expected at least one record, got ${what}`, { path });
+
 /** Rows that cannot be used, the first few in words (`digits.csv:12: column "p3": …`). */
 export const badRows = (
   path: string,
@@ -63,6 +65,52 @@ export const tooManyClasses = (path: string, column: string, classes: number, ou
     `If all of these are classes, give the last layer of the head ${classes} units; else mend the rows, or name another label column.`,
   );
 
+/** `expected` is what the recipe takes the file for. */
+export const notAnArray = (name: string, expected: string, got: string) =>
+  make("data/array", `${name}: expected ${expected}, got ${got}`, { name, expected, got });
+
+export const badArray = (name: string, problem: string) => make("data/array", `${name}: ${problem}`, { name, problem });
+
+export const arrayType = (name: string, expected: string, got: string) =>
+  make(
+    "data/array",
+    `${name}: expected ${expected}, got ${got}`,
+    { name, expected, got },
+    "Write it again as an array of numbers: `array.astype(…)`.",
+  );
+
+export const arrayShape = (name: string, expected: string, got: readonly number[]) =>
+  make("data/array", `${name}: expected ${expected}, got the shape [${got.join(", ")}]`, { name, expected, got });
+
+export const labelCount = (labels: string, got: readonly number[], samples: string, expected: readonly number[]) =>
+  make(
+    "data/labels",
+    `${labels}: expected ${expected[0]} labels, one for each sample of ${samples} [${expected.join(", ")}], got the shape [${got.join(", ")}]`,
+    { labels, got, samples, expected },
+  );
+
+export const unknownArray = (path: string, role: string, name: string, near: readonly string[], all: readonly string[]) =>
+  make(
+    "recipe/unknown-array",
+    `${role}: ${path} has no array "${name}"`,
+    { path, name, all },
+    didYouMean(near) ?? `It has ${all.join(", ") || "none"}.`,
+  );
+
+export const oneFeatureArray = (path: string, names: readonly string[]) =>
+  make("recipe/unknown-array", `data.features: expected the name of one array of ${path}, got ${names.length}`, { path, names });
+
+export const unreadableFormat = (path: string, format: string, reason: string) =>
+  make("data/format", `${path}: expected ${format}, got a file that cannot be read as one: ${reason}`, { path, format, reason });
+
+export const dataChanged = (path: string) =>
+  make(
+    "data/changed",
+    `${path}: expected the samples that the run began with, got others`,
+    { path },
+    "Leave data files alone while a run goes on; start it again from its recipe.",
+  );
+
 export const noSource = (kinds: readonly string[]) => make("recipe/source", `data: expected one of ${kinds.join(", ")}, got none`, { kinds });
 
 export const sourcesDiffer = (first: string, expected: readonly number[], other: string, got: readonly number[]) =>
@@ -72,6 +120,16 @@ export const sourcesDiffer = (first: string, expected: readonly number[], other:
     { first, expected, other, got },
     "Training, validation and test samples go through the same transforms and the same model.",
   );
+
+export const labelColumnsDiffer = (first: string, expected: readonly string[], other: string, got: readonly string[]) => {
+  const list = (columns: readonly string[]): string => `${columns.length} (${columns.join(", ") || "none"})`;
+  return make(
+    "data/labels",
+    `${other} has ${got.length} label columns (${got.join(", ") || "none"}), ${first} has ${list(expected)}`,
+    { first, expected, other, got },
+    "All sources of a recipe need the same label columns, in the same order.",
+  );
+};
 
 /** Decoded samples that fit neither into memory nor on disk. */
 export const spill = (folder: string, cause: unknown) =>
