@@ -106,6 +106,22 @@ export const classWeights = (classes: number, got: number) =>
     'List them in the order of the classes, or write "balanced".',
   );
 
+export const teacherClasses = (output: string, classes: unknown, taught: unknown) =>
+  make(
+    "recipe/loss",
+    `distillation compares "${output}" with the base model's own output, class by class: it has ${String(classes)} classes, the base model ${String(taught ?? "an unknown number of")}`,
+    { output, classes, taught },
+    "A new head with other classes has no teacher in the base model: use crossEntropy, or a head with as many outputs.",
+  );
+
+export const teacherBatch = (op: string, node: string, reason: string) =>
+  make(
+    "recipe/loss",
+    `distillation runs the base model to its end, and samples cannot be batched beyond ${op} "${node}": ${reason}`,
+    { op, node, reason },
+    "Export the model with a dynamic batch, train with a batchSize of 1, or use another loss.",
+  );
+
 export const trainableQuantised = (name: string, dtype: string) =>
   make(
     "recipe/quantised",

@@ -13,7 +13,7 @@ import { definitionOf } from "../ops/index.js";
 import { inferNode } from "../ops/infer.js";
 
 export interface Loss {
-  readonly type: "crossEntropy" | "binaryCrossEntropy" | "meanSquaredError" | "meanAbsoluteError" | "huber";
+  readonly type: "crossEntropy" | "distillation" | "binaryCrossEntropy" | "meanSquaredError" | "meanAbsoluteError" | "huber";
   /** The model's output that is compared; needed where it has several. */
   readonly output?: string;
   /** Cross-entropy: share of each target that is spread evenly over all classes; 0 by default. */
@@ -22,6 +22,12 @@ export interface Loss {
   readonly classWeights?: readonly number[];
   /** Targets are mixtures: shares of each class in place of a class, or labels between 0 and 1. */
   readonly mixedTargets?: boolean;
+  /** Distillation: what both sides' logits are divided by; 2 by default. */
+  readonly temperature?: number;
+  /** Distillation: share of the teacher in the loss, the labels have the rest; 0.5 by default. */
+  readonly alpha?: number;
+  /** Distillation: the value that holds the teacher's logits. */
+  readonly teacher?: string;
   /** Huber: difference from where on the loss grows linearly; 1 by default. */
   readonly delta?: number;
 }
@@ -33,7 +39,7 @@ export interface AttachedLoss {
   readonly loss: string;
   /** The loss of each sample, `[batch]`; under class weights already multiplied by the sample's. */
   readonly perSample: string;
-  /** The value that is compared: logits under both cross-entropies. */
+  /** The value that is compared: logits under both cross-entropies and distillation. */
   readonly input: string;
   /** The model's output, for metrics. */
   readonly prediction: string;
@@ -52,13 +58,13 @@ export function lossOutput(graph: Graph, { output }: Pick<Loss, "output">): stri
 }
 
 /**
- * The value that a loss on `output` compares: under cross-entropy what a final Softmax or LogSoftmax reads, under binary cross-entropy
- * what a final Sigmoid reads, else the output itself. `graph` is in the internal opset's form.
+ * The value that a loss on `output` compares: under cross-entropy and distillation what a final Softmax or LogSoftmax reads, under binary
+ * cross-entropy what a final Sigmoid reads, else the output itself. `graph` is in the internal opset's form.
  * @throws recipe/loss for cross-entropy of independent probabilities or of probabilities along another axis, and for binary
  * cross-entropy of probabilities that exclude each other
  */
 export function lossInput(graph: Graph, output: string, { type }: Loss): string {
-  if (type !== "crossEntropy" && type !== "binaryCrossEntropy") return output;
+  if (type !== "crossEntropy" && type !== "distillation" && type !== "binaryCrossEntropy") return output;
   const node = directProducer(graph, output);
   const activation = node === undefined ? undefined : definitionOf(node)?.activation;
   if (node === undefined || activation === undefined) return output;
@@ -72,7 +78,7 @@ export function lossInput(graph: Graph, output: string, { type }: Loss): string 
   if (independent) return node.inputs[0];
   const axis = intAttribute(node, "axis", -1);
   if (axis !== -1 && axis !== 1)
-    throw errors.unfitLoss(`crossEntropy compares classes along axis 1, but ${errors.describeNode(node)} normalises along axis ${axis}`);
+    throw errors.unfitLoss(`${type} compares classes along axis 1, but ${errors.describeNode(node)} normalises along axis ${axis}`);
   return node.inputs[0];
 }
 
@@ -86,7 +92,8 @@ function directProducer(graph: Graph, value: string): Node | undefined {
 
 /**
  * Attaches a loss to one output of a graph in the internal opset's form. Cross-entropy: the mean over the batch of −log softmax(logits) at
- * the label, see `crossEntropy` for smoothing and weights. The others: the mean over all elements. Half floats are compared in float32.
+ * the label, see `crossEntropy` for smoothing and weights; distillation: see there. The others: the mean over all elements. Half floats
+ * are compared in float32.
  * @throws recipe/loss where the output is not [batch, classes], or the weights are not one a class; see `lossInput`
  */
 export function attachLoss(graph: Graph, output: string, loss: Loss, facts: ReadonlyMap<string, Facts>): AttachedLoss {
@@ -95,8 +102,10 @@ export function attachLoss(graph: Graph, output: string, loss: Loss, facts: Read
   const compared = valueOf(name, facts);
   const half = compared.type.dtype === "float16" || compared.type.dtype === "bfloat16";
   b.scope = loss.type;
-  const input = half ? b.cast(compared, "float32") : compared;
-  const built = builders[loss.type](b, input, output, loss);
+  const inFloat32 = (value: Value): Value => (half ? b.cast(value, "float32") : value);
+  const input = inFloat32(compared);
+  const teacher = loss.teacher === undefined ? undefined : inFloat32(valueOf(loss.teacher, facts));
+  const built = builders[loss.type](b, input, output, loss, teacher);
   const base = graph.outputs.map(({ name: listed }) => ({ name: listed, type: facts.get(listed)?.type }));
   const finished = b.finish(undefined, [built.target]);
   return {
@@ -115,7 +124,7 @@ interface BuiltLoss {
   readonly target: Value;
 }
 
-type LossBuilder = (b: GraphBuilder, input: Value, output: string, loss: Loss) => BuiltLoss;
+type LossBuilder = (b: GraphBuilder, input: Value, output: string, loss: Loss, teacher?: Value) => BuiltLoss;
 
 /**
  * With weight w_y of the label's class, smoothing ε and C classes, a sample's loss is −(1 − ε)·w_y·log p_y − ε ⁄ C·Σ_c w_c·log p_c; the
@@ -165,6 +174,23 @@ function ofShares(b: GraphBuilder, logits: Value, { weights, weighted, labelSmoo
 }
 
 /**
+ * With student logits s, teacher logits t, temperature T and share α, a sample's loss is α·T²·KL(softmax(t ⁄ T) ‖ softmax(s ⁄ T)) +
+ * (1 − α)·crossEntropy(s, label): T² keeps the first part's gradients as large under any temperature. The loss is their mean.
+ * Source: Hinton, Vinyals and Dean 2015, section 2, https://arxiv.org/abs/1503.02531
+ */
+const distillation: LossBuilder = (b, logits, output, { temperature = 2, alpha = 0.5, mixedTargets = false }, teacher) => {
+  const hard = crossEntropy(b, logits, output, { type: "crossEntropy", mixedTargets });
+  const [classes, taught] = [logits, teacher].map((value) => value?.type.shape?.[1]);
+  if (teacher === undefined || (typeof taught === "number" && taught !== classes)) throw errors.teacherClasses(output, classes, taught);
+  const softened = (op: string, value: Value): Value => b.op(op, [b.mul(value, b.scalar(value, 1 / temperature))], { attributes: { axis: 1 } });
+  const difference = b.sub(softened("LogSoftmax", teacher), softened("LogSoftmax", logits));
+  const divergence = b.reduceSum(b.mul(softened("Softmax", teacher), difference), [1], false);
+  const soft = b.mul(b.scalar(divergence, alpha * temperature ** 2), divergence);
+  const perSample = b.add(soft, b.mul(b.scalar(divergence, 1 - alpha), hard.perSample));
+  return { loss: b.reduceMean(perSample, [0], false), perSample, target: hard.target };
+};
+
+/**
  * −log sigmoid(x) where a label is 1, −log(1 − sigmoid(x)) where it is 0: both are softplus((1 − 2·label)·x), which neither overflows nor
  * loses digits. Source: torch.nn.BCEWithLogitsLoss, https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
  */
@@ -194,6 +220,7 @@ function ofDifference(penalty: (b: GraphBuilder, difference: Value, loss: Loss) 
 
 const builders: Readonly<Record<Loss["type"], LossBuilder>> = {
   crossEntropy,
+  distillation,
   binaryCrossEntropy,
   meanSquaredError: ofDifference((b, difference) => b.mul(difference, difference)),
   meanAbsoluteError: ofDifference((b, difference) => b.op("Abs", [difference])),

@@ -32,6 +32,7 @@ import { hashTensor } from "./proof.js";
 import { phasesOf, type LossSettings, type ResolvedRecipe } from "./recipe.js";
 import { buildTraining } from "./step-program.js";
 import { attachHead, type Surgery } from "./surgery.js";
+import { joinTeacher } from "./teacher.js";
 import { selectTargets, type Targets } from "./targets.js";
 import { mapPaths } from "./data-schema.js";
 
@@ -103,7 +104,7 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
   const whole = surgery?.model ?? inlined;
   const output = lossOutput(whole.graph, recipe.loss);
   const phases = settlePhases(recipe, surgery?.headPrefix);
-  const context: PhaseContext = {
+  const untaught: PhaseContext = {
     output,
     loss: settledLoss(recipe.loss),
     headPrefix: surgery?.headPrefix,
@@ -111,13 +112,21 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
     modelDropout: recipe.dropout === "active",
     positions: nodePositions(inlined.graph),
   };
-  const warnings = phases.flatMap((phase) => checkPlan(whole.graph, phase, context));
+  const warnings = phases.flatMap((phase) => checkPlan(whole.graph, phase, untaught));
   const { dataset: all, transform } = early ?? (await reading.open(whole.graph));
-  const needed = prune(whole.graph, [output]);
+  const student = prune(whole.graph, [output]);
+  const taught =
+    recipe.loss.type === "distillation" ? joinTeacher(student, { base: inlined.graph, whole: whole.graph, phases, context: untaught }) : undefined;
+  const context = taught === undefined ? untaught : { ...untaught, loss: { ...untaught.loss, teacher: taught.logits } };
+  const needed = taught?.graph ?? student;
   const input = chooseInput(whole.graph, needed, recipe.data.input, transform.outputShape);
   const shaped = withSampleShape(needed, input);
   const batch = analyseBatch(shaped);
-  if (!batch.free && phases.some((phase) => phase.batchSize > 1)) throw errors.batchBlocked(...blockOf(batch));
+  if (!batch.free && phases.some((phase) => phase.batchSize > 1)) {
+    const [op, node, reason, cut] = blockOf(batch);
+    if (taught !== undefined && analyseBatch(withSampleShape(student, input)).free) throw errors.teacherBatch(op, node, reason);
+    throw errors.batchBlocked(op, node, reason, cut);
+  }
   const graph = batch.free ? batch.graph : shaped;
   const allLabels = readTargets(recipe, all.labels, graph, { context, bad: reading.bad });
   await checkIntegers({ source: all.source, transform, input, whole: whole.graph }, all.labels, reading.bad);
@@ -321,7 +330,7 @@ function readTargets(
   const attached = attachLoss(upgraded, output, loss, facts);
   const shape = facts.get(output)?.type?.shape;
   const columns = [...labels.columns.keys()];
-  if (loss.type === "crossEntropy") {
+  if (loss.type === "crossEntropy" || loss.type === "distillation") {
     if (columns.length !== 1) throw errors.oneLabelColumn(settings.type, columns);
     const classes = shape?.[1];
     return {

@@ -17,7 +17,7 @@ export function planEvent(
 ): PlanEvent {
   const { train, validation, test } = job.split;
   const steps = ({ batchSize, accumulate }: SettledPhase): number => Math.ceil(train.length / (batchSize * accumulate));
-  const cut = graph.prefix?.outputs.at(-1)?.name;
+  const cut = graph.prefix?.outputs.findLast(({ name }) => name !== job.context.loss.teacher)?.name;
   return {
     event: "plan",
     run,

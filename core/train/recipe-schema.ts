@@ -34,6 +34,7 @@ const headSchema = z.strictObject({
 /** Settings that only some losses have. */
 export const lossKeys = {
   crossEntropy: ["labelSmoothing", "classWeights"],
+  distillation: ["temperature", "alpha"],
   binaryCrossEntropy: [],
   meanSquaredError: [],
   meanAbsoluteError: [],
@@ -42,9 +43,10 @@ export const lossKeys = {
 
 const lossSchema = z.strictObject({
   type: z
-    .enum(["crossEntropy", "binaryCrossEntropy", "meanSquaredError", "meanAbsoluteError", "huber"])
+    .enum(["crossEntropy", "distillation", "binaryCrossEntropy", "meanSquaredError", "meanAbsoluteError", "huber"])
     .describe(
-      "crossEntropy: one label column of classes, output [batch, classes]; binaryCrossEntropy: a column of 0 and 1 for each label, " +
+      "crossEntropy: one label column of classes, output [batch, classes]; distillation: the same, and to stay close to what the base model " +
+        "answers; binaryCrossEntropy: a column of 0 and 1 for each label, " +
         "output [batch, labels]; meanSquaredError, meanAbsoluteError, huber: numeric label columns",
     ),
   labelSmoothing: z
@@ -57,6 +59,17 @@ const lossSchema = z.strictObject({
     .union([z.array(z.number().positive()).min(1), z.literal("balanced")])
     .exactOptional()
     .describe("crossEntropy: what a sample of each class counts; balanced: every class of the training rows counts as much as any other"),
+  temperature: z
+    .number()
+    .positive()
+    .exactOptional()
+    .describe("distillation: what the logits of both models are divided by: higher ones tell more of unlikely classes; 2 by default"),
+  alpha: z
+    .number()
+    .min(0)
+    .max(1)
+    .exactOptional()
+    .describe("distillation: share of the base model in the loss; the labels have the rest; 0.5 by default"),
   delta: z.number().positive().exactOptional().describe("huber: difference from where on the loss grows linearly; 1 by default"),
   output: text.exactOptional().describe("The model's output that the loss is taken of; needed where it has several"),
 });

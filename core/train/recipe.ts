@@ -100,6 +100,7 @@ export function resolveRecipe(recipe: Recipe, path: string): ResolvedRecipe {
 
 const defaultMetrics = {
   crossEntropy: ["accuracy", "confusionMatrix"],
+  distillation: ["accuracy", "confusionMatrix"],
   binaryCrossEntropy: ["accuracy"],
   meanSquaredError: ["meanAbsoluteError"],
   meanAbsoluteError: ["meanAbsoluteError"],
@@ -112,6 +113,7 @@ const numberMetrics: readonly string[] = ["meanAbsoluteError", "rSquared"];
 /** Names of the metrics that go with each loss. */
 const metricsOf: Readonly<Record<Recipe["loss"]["type"], readonly string[]>> = {
   crossEntropy: [...classMetrics, "confusionMatrix", "topKAccuracy"],
+  distillation: [...classMetrics, "confusionMatrix", "topKAccuracy"],
   binaryCrossEntropy: classMetrics,
   meanSquaredError: numberMetrics,
   meanAbsoluteError: numberMetrics,
@@ -244,10 +246,10 @@ function foreignKeys(type: string, known: readonly string[], written: object, pa
 
 function lossProblems({ loss, data, metrics = [] }: Recipe): readonly Problem[] {
   const problems = [...foreignKeys(loss.type, ["output", ...lossKeys[loss.type]], loss, ["loss"])];
-  if (loss.type === "crossEntropy" && typeof data.label === "object" && data.label.length > 1)
+  if ((loss.type === "crossEntropy" || loss.type === "distillation") && typeof data.label === "object" && data.label.length > 1)
     problems.push({
       path: ["data", "label"],
-      message: `crossEntropy takes one label column, got ${data.label.length}`,
+      message: `${loss.type} takes one label column, got ${data.label.length}`,
       hint: "Several columns go with binaryCrossEntropy where they are 0 or 1, and with meanSquaredError where they are numbers.",
     });
   const allowed = metricsOf[loss.type];

@@ -229,7 +229,11 @@ export class Trainer {
     if (isBetter(validation?.loss, known)) best[position.phase] = { epoch: position.epoch, loss: validation?.loss, weights: snapshotOf(this.#state) };
     const record = { phase: phase.name, epoch: position.epoch + 1, train, ...(validation === undefined ? {} : { validation }) };
     history.push(record);
-    this.#options.hooks.emit({ event: "epoch", ...record, ...(position.epoch + 1 < phase.epochs && this.#endsEarly(phase) ? { endsEarly: true } : {}) });
+    this.#options.hooks.emit({
+      event: "epoch",
+      ...record,
+      ...(position.epoch + 1 < phase.epochs && this.#endsEarly(phase) ? { endsEarly: true } : {}),
+    });
     return "completed";
   }
 

@@ -23,6 +23,7 @@ interface LossCase {
 
 const labels = tensorOf("int64", [2, 0, 1, 2]);
 const targets = tensorOf("float64", Array.from({ length: 12 }, (_, i) => Math.cos(i)), [4, 3]); // prettier-ignore
+const taught = tensorOf("float64", Array.from({ length: 12 }, (_, i) => 2 * Math.cos(5 * i)), [4, 3]); // prettier-ignore
 const held = tensorOf("float64", Array.from({ length: 12 }, (_, i) => Number(i % 5 < 2)), [4, 3]); // prettier-ignore
 
 const shares = tensorOf("float64", [0.7, 0, 0.3, 0, 1, 0, 0.5, 0.5, 0, 0, 0.1, 0.9], [4, 3]);
@@ -34,6 +35,8 @@ const cases: readonly LossCase[] = [
     { loss: { type: "crossEntropy", labelSmoothing: 0.2 }, target: labels, batch },
     { loss: { type: "crossEntropy", classWeights: [0.5, 1, 3] }, target: labels, batch },
     { loss: { type: "crossEntropy", labelSmoothing: 0.2, classWeights: [0.5, 1, 3] }, activation: "LogSoftmax", target: labels, batch },
+    { loss: { type: "distillation", teacher: "t", temperature: 3, alpha: 1 }, target: labels, batch },
+    { loss: { type: "distillation", teacher: "t", temperature: 2, alpha: 0.3 }, activation: "Softmax", target: labels, batch },
     { loss: { type: "binaryCrossEntropy" }, target: held, batch },
     { loss: { type: "binaryCrossEntropy" }, activation: "Sigmoid", target: held, batch },
     { loss: { type: "crossEntropy", mixedTargets: true }, target: shares, batch },
@@ -52,7 +55,7 @@ describe("gradient of losses", () => {
     it(`${JSON.stringify(loss)} behind ${activation}, batch ${batch}`, async () => {
       const graph = graphOf({
         opset: internalOpset,
-        inputs: [info("x", [batch, 3], "float64")],
+        inputs: [info("x", [batch, 3], "float64"), info("t", [batch, 3], "float64")],
         outputs: [info("y", [batch, 3], "float64")],
         nodes: [node(activation, ["x"], ["y"])],
       });
@@ -62,7 +65,7 @@ describe("gradient of losses", () => {
       assert.ok(name !== undefined);
       const compiled = await compileFloat64(prune(derived.graph, [attached.loss, name]));
       const x = Float64Array.from({ length: 12 }, (_, i) => Math.sin(3 * i + 1) * 2);
-      const run = async () => compiled.run({ x: { dtype: "float64", shape: [4, 3], data: x }, [attached.target.name]: fed(target) });
+      const run = async () => compiled.run({ x: { dtype: "float64", shape: [4, 3], data: x }, t: fed(taught), [attached.target.name]: fed(target) });
       const analytic = numbers((await run())[name]);
       for (let i = 0; i < x.length; i++) {
         const at = x[i];

@@ -221,6 +221,56 @@ describe("losses", () => {
     assert.match(thrown(() => lossOutput(two, { output: "c" })).message, /no output "c"/);
     assert.equal(lossOutput(model([node("Identity", ["x"], ["y"])]), {}), "y");
   });
+
+  describe("distillation", () => {
+    const teacherLogits = [2, 0, -1, -1, 0.5, 2];
+    const softmax = (row: readonly number[], temperature: number): readonly number[] => {
+      const powers = row.map((v) => Math.exp(v / temperature));
+      return powers.map((p) => p / powers.reduce((sum, v) => sum + v, 0));
+    };
+    const rows = (values: readonly number[]): readonly (readonly number[])[] => [values.slice(0, 3), values.slice(3)];
+    const divergence = (row: number, temperature: number): number => {
+      const [p, q] = [teacherLogits, logits].map((values) => softmax(rows(values)[row], temperature));
+      return p.reduce((sum, v, c) => sum + v * Math.log(v / q[c]), 0);
+    };
+
+    async function lossesOf(settings: Partial<Loss>): Promise<readonly number[]> {
+      const inputs = [info("x", ["N", 3]), info("t", ["N", 3])];
+      const graph = graphOf({ opset: internalOpset, inputs, outputs: [info("y", ["N", 3])], nodes: [node("Identity", ["x"], ["y"])] });
+      const attached = attach(graph, "y", { type: "distillation", teacher: "t", ...settings });
+      assert.deepEqual(attached.target, { name: "labels", dtype: "int64", shape: ["N"] });
+      const tensors = { x: tensorOf("float32", logits, [2, 3]), t: tensorOf("float32", teacherLogits, [2, 3]), labels: tensorOf("int64", [2, 0]) };
+      const feeds = Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, fed(tensor)]));
+      const outputs = await runGraph(withOutput(attached.graph, attached.perSample), feeds);
+      return [...numbers(outputs[attached.loss]), ...numbers(outputs[attached.perSample])];
+    }
+
+    it("is the teacher's divergence times T², mixed with the labels' cross-entropy", async () => {
+      for (const [temperature, alpha] of [
+        [1, 1],
+        [4, 1],
+        [2, 0.5],
+        [3, 0.2],
+        [2, 0],
+      ] as const) {
+        // prettier-ignore
+        const expected = [0, 1].map((row) => alpha * temperature ** 2 * divergence(row, temperature) + (1 - alpha) * expectedPerSample[row]);
+        const actual = await lossesOf({ temperature, alpha });
+        for (const [i, value] of [(expected[0] + expected[1]) / 2, ...expected].entries())
+          assert.ok(Math.abs(actual[i] - value) < 1e-5 * Math.max(1, value), `${actual[i]} instead of ${value} at T ${temperature}, α ${alpha}`);
+      }
+      assert.deepEqual(await lossesOf({}), await lossesOf({ temperature: 2, alpha: 0.5 }));
+    });
+
+    it("refuses a teacher with other classes, and none", () => {
+      const inputs = [info("x", ["N", 3]), info("t", ["N", 5])];
+      const graph = graphOf({ opset: internalOpset, inputs, outputs: [info("y", ["N", 3])], nodes: [node("Identity", ["x"], ["y"])] });
+      const { code, message } = thrown(() => attach(graph, "y", { type: "distillation", teacher: "t" }));
+      assert.equal(code, "recipe/loss");
+      assert.match(message, /"y" .* it has 3 classes, the base model 5/);
+      assert.equal(thrown(() => attach(graph, "y", { type: "distillation" })).code, "recipe/loss");
+    });
+  });
 });
 
 function withOutput(graph: Graph, name: string): Graph {
