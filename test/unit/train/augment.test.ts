@@ -32,7 +32,8 @@ const augment = [
 ];
 const none = [{ flip: "horizontal", probability: 0 }, { shift: [0, 0] }, { rotate: 0 }, { resizedCrop: { area: [1, 1], ratio: [1, 1] } }];
 
-const data = { transform: [{ reshape: [1, 4, 4] }], split: { validation: 0.25, test: 0.2 }, augment };
+const plain = { transform: [{ reshape: [1, 4, 4] }], split: { validation: 0.25, test: 0.2 } };
+const data = { ...plain, augment };
 const recipe = { data, freeze: ["conv.*"], epochs: 3, batchSize: 7, seed: 5 };
 
 const stepsOf = (events: readonly TrainEvent[]): number => events.filter((e) => e.event === "step").length;
@@ -67,14 +68,12 @@ describe("training on augmented samples", () => {
   }
 
   it("gives the bytes of a run without augmentation where no step has any strength", async () => {
-    const { augment: _, ...plain } = data;
     for (const freeze of [["conv.*"], []]) {
       assert.deepEqual(await weights({ freeze, data: { ...data, augment: none } }), await weights({ freeze, data: plain }));
     }
   });
 
   it("leaves held-out rows as they are", async () => {
-    const { augment: _, ...plain } = data;
     const still = { ...recipe, optimizer: { type: "sgd", learningRate: 0 }, epochs: 2 };
     const [changed, same] = [await space.train(still), await space.train({ ...still, data: plain })];
     const losses = (finished: Finished, part: "train" | "validation"): readonly number[] =>
