@@ -43,13 +43,14 @@ export class GraphBuilder {
   readonly #nameCounts = new Map<string, number>();
   readonly #constants = new Map<string, Value>();
 
-  /** Starts from `base`, which keeps its nodes, and adds behind them. */
-  constructor(base: Graph, infer: InferNode) {
+  /** Starts from `base`, which keeps its nodes, and adds behind them. New values are named differently from all of `taken` too. */
+  constructor(base: Graph, infer: InferNode, taken: Iterable<string> = []) {
     this.#base = base;
     this.#infer = infer;
     this.#initializers = new Map(base.initializers);
     this.#names = new Set([...base.inputs.map((i) => i.name), ...base.initializers.keys(), ...base.sparseInitializers.keys()]);
     for (const node of base.nodes) for (const name of node.outputs) this.#names.add(name);
+    for (const name of taken) this.#names.add(name);
   }
 
   /** The base graph with everything added, its outputs replaced by `outputs` where given. Not validated here. */
@@ -78,6 +79,11 @@ export class GraphBuilder {
   /** Declares an input; pass it to `finish` as well. */
   input(hint: string, type: TensorType): Value {
     return { name: this.fresh(hint), type };
+  }
+
+  /** Adds a node as it stands. */
+  keep(node: Node): void {
+    this.#nodes.push(node);
   }
 
   op(opType: string, inputs: readonly (Value | undefined)[], options: OpOptions = {}): Value {

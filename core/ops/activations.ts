@@ -1,6 +1,6 @@
 // Activation functions: of each element, with settings as attributes. Softmax and its kin, which work along an axis, live in `softmax.ts`.
 
-import { floatAttribute, stringAttribute } from "../graph/attributes.js";
+import { float, floatAttribute, stringAttribute } from "../graph/attributes.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import { tensorOf } from "../graph/tensor.js";
 import type { AttributeType, Node } from "../graph/types.js";
@@ -34,6 +34,14 @@ function above(b: GraphBuilder, x: Value, limit = 0): Value {
   return b.op("Greater", [x, b.scalar(x, limit)]);
 }
 
+/**
+ * 1 where x > 0, else 0, in one pass: any number times this slope is 1 or more, but for the smallest denormal ones. A product with it takes
+ * a third of the time that Where takes, which the runtime does on one thread.
+ */
+function step(b: GraphBuilder, x: Value): Value {
+  return b.op("HardSigmoid", [x], { attributes: { alpha: float(3e38), beta: float(0) } });
+}
+
 /** 1 − y² */
 function oneMinusSquare(b: GraphBuilder, y: Value): Value {
   return b.sub(b.one(y), b.mul(y, y));
@@ -41,13 +49,7 @@ function oneMinusSquare(b: GraphBuilder, y: Value): Value {
 
 // ── piecewise linear ────────────────────────────────────────────────────────────────────────────────────────────────
 
-const relu = activation(
-  "Relu",
-  14,
-  {},
-  ({ b, outputs: [y], dOutputs: [dy] }) => b.where(above(b, y), dy, b.zero(dy)),
-  "max(x, 0); its gradient at 0 is 0.",
-);
+const relu = activation("Relu", 14, {}, ({ b, outputs: [y], dOutputs: [dy] }) => b.mul(dy, step(b, y)), "max(x, 0); its gradient at 0 is 0.");
 
 const leakyRelu = activation(
   "LeakyRelu",
@@ -98,7 +100,7 @@ const clip = defineOp({
   grad: ({ b, has, inputs: [x, low, high], dOutputs: [dy] }) => {
     const inside = [...(has(1) ? [b.op("GreaterOrEqual", [x, low])] : []), ...(has(2) ? [b.op("LessOrEqual", [x, high])] : [])];
     if (inside.length === 0) return [dy];
-    return [b.where(inside.reduce((p, q) => b.and(p, q)), dy, b.zero(dy))]; // prettier-ignore
+    return [b.mul(dy, b.cast(inside.reduce((p, q) => b.and(p, q)), dy.type.dtype))]; // prettier-ignore
   },
   upgrades: [{ to: 11, rewrite: boundsBecomeInputs }],
   docs: "Limits each element to an interval; the gradient passes at its bounds. https://onnx.ai/onnx/operators/onnx__Clip.html",
@@ -178,11 +180,15 @@ const tanh = activation("Tanh", 13, {}, ({ b, outputs: [y], dOutputs: [dy] }) =>
 
 // ── gated ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Φ(x) + x·φ(x), with Φ and φ the standard normal distribution and density. */
+/**
+ * Φ(x) + x·φ(x), with Φ and φ the standard normal distribution and density. In few passes over the elements, which is what the time goes to:
+ * Φ = ½ + ½·erf u and φ = exp(−u² − ½·ln 2π), with u = x ⁄ √2.
+ */
 function gradGeluExact({ b, inputs: [x], dOutputs: [dy] }: GradientContext): Value {
-  const half = b.scalar(x, 0.5);
-  const distribution = b.mul(half, b.add(b.one(x), b.op("Erf", [b.mul(x, b.scalar(x, Math.SQRT1_2))])));
-  const density = b.mul(b.exp(b.mul(b.mul(x, x), b.scalar(x, -0.5))), b.scalar(x, 1 / Math.sqrt(2 * Math.PI)));
+  const u = b.mul(x, b.scalar(x, Math.SQRT1_2));
+  // Half of it plus a half lies within [0, 1], so that this is all that HardSigmoid does to it.
+  const distribution = b.op("HardSigmoid", [b.op("Erf", [u])], { attributes: { alpha: float(0.5), beta: float(0.5) } });
+  const density = b.exp(b.sub(b.scalar(x, -0.5 * Math.log(2 * Math.PI)), b.mul(u, u)));
   return b.mul(dy, b.add(distribution, b.mul(x, density)));
 }
 

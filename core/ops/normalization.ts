@@ -17,21 +17,21 @@ export function once<T>(make: () => T): () => T {
 }
 
 /** Axes from a node's `axis` to the last. */
-function trailingAxes({ node, inputs }: Pick<Site, "node" | "inputs">): readonly number[] | string {
+export function trailingAxes({ node, inputs }: Pick<Site, "node" | "inputs">): readonly number[] | string {
   const rank = inputs[0].type?.shape?.length;
   if (rank === undefined) return "the rank of its operand is not known";
   const axis = resolveAxis(node, intAttribute(node, "axis", -1), rank);
   return range(rank).slice(axis);
 }
 
-const epsilonOf = (node: Node): number => floatAttribute(node, "epsilon", 1e-5);
+export const epsilonOf = (node: Node): number => floatAttribute(node, "epsilon", 1e-5);
 
 /** A square root of a mean square, turned into a factor: 1 / √(meanSquare + ε). */
 function inverseRoot(b: GraphBuilder, meanSquare: Value, epsilon: number): Value {
   return b.op("Reciprocal", [b.sqrt(b.add(meanSquare, b.scalar(meanSquare, epsilon)))]);
 }
 
-interface Normalised {
+export interface Normalised {
   /** (x − mean) / √(variance + ε) */
   readonly unit: Value;
   /** 1 / √(variance + ε), size 1 along the normalised axes. */
@@ -39,7 +39,7 @@ interface Normalised {
 }
 
 /** `x` normalised over `axes` with population variance (`centred`), or by its root mean square alone. */
-function normalise(b: GraphBuilder, x: Value, axes: readonly number[], epsilon: number, centred: boolean): Normalised {
+export function normalise(b: GraphBuilder, x: Value, axes: readonly number[], epsilon: number, centred: boolean): Normalised {
   const centre = centred ? b.sub(x, b.reduceMean(x, axes)) : x;
   const factor = inverseRoot(b, b.reduceMean(b.mul(centre, centre), axes), epsilon);
   return { unit: b.mul(centre, factor), factor };

@@ -7,9 +7,12 @@ import { isStatic } from "../graph/dims.js";
 import type { DType, Graph, Node, TensorType } from "../graph/types.js";
 import { attachLoss, type AttachedLoss, type Loss } from "../nn/losses.js";
 import { inferGraph } from "../ops/infer.js";
+import { fasterKernels } from "../ops/kernels.js";
+import { spelledOut } from "../ops/recognise.js";
 import { useBatchStatistics } from "../passes/batch-norm.js";
 import { activateDropout, deactivateDropout, type DropoutMask } from "../passes/dropout.js";
 import { prune } from "../passes/prune.js";
+import { rewriteGraph } from "../passes/rewrite.js";
 import { bindInputs } from "../passes/specialise.js";
 import { lowerStops } from "../passes/stop-gradient.js";
 import type { Executor, HostTensor, Program } from "../runtime/executor.js";
@@ -78,7 +81,8 @@ export async function compileEvaluation(executor: Executor, plan: SuffixPlan, ba
     batchSize,
   );
   const attached = attach(bound, plan);
-  const graph = prune(lowerStops(attached.graph), [attached.loss, attached.prediction]);
+  const whole = prune(lowerStops(attached.graph), [attached.loss, attached.prediction]);
+  const graph = rewriteGraph(rewriteGraph(whole, spelledOut), fasterKernels);
   return { program: await executor.compile(graph), ...roles(attached, graph) };
 }
 
@@ -101,7 +105,8 @@ export function buildTraining(plan: SuffixPlan, batchSize?: number): TrainingGra
   const active = activateDropout(statistics.graph, plan.hasActiveDropout);
   const inactive = deactivateDropout(active.graph, () => true);
   const loss = plan.mixed === true ? { ...plan.loss, mixedTargets: true } : plan.loss;
-  const attached = attach(batchSize === undefined ? inactive : bindBatch(inactive, plan.boundary, batchSize), { ...plan, loss });
+  const bound = batchSize === undefined ? inactive : bindBatch(inactive, plan.boundary, batchSize);
+  const attached = attach(rewriteGraph(bound, spelledOut), { ...plan, loss });
   const derived = gradients(attached.graph, [attached.loss], plan.trainable);
   const outputs = new Map(plan.trainable.flatMap((name, i) => (derived.gradients[i] === undefined ? [] : [[name, derived.gradients[i]] as const])));
   const updates = statistics.updates.flatMap((u) => [
@@ -118,7 +123,8 @@ export type GradientMemory = (name: string, shape: readonly number[]) => Gradien
 
 /** Compiles a training step on `batchSize` samples. @throws model/no-gradient; run/compile */
 export async function compileTraining(executor: Executor, plan: SuffixPlan, batchSize: number, memory: GradientMemory): Promise<TrainingProgram> {
-  const { graph, attached, gradients: outputs, masks, statistics } = buildTraining(plan, batchSize);
+  const { graph: plain, attached, gradients: outputs, masks, statistics } = buildTraining(plan, batchSize);
+  const graph = rewriteGraph(plain, fasterKernels);
   const facts = inferGraph(graph);
   const typeOf = (name: string): { readonly dtype: DType; readonly shape: readonly number[] } => {
     const type = facts.get(name)?.type;
