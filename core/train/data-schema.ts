@@ -128,6 +128,8 @@ export const dataSchema = z
       checkSource(source, { ...data, ...source }, [part], refuse);
       if (data.split[part] > 0) refuse(["split", part], `the ${part} rows come from \`${part}\` already: expected no fraction, or no such source`);
     }
+    if (data.split.column !== undefined && sourceKinds.some((kind) => data[kind] !== undefined && !namedKinds.includes(kind)))
+      refuse(["split", "column"], `expected a source with columns: ${namedKinds.join(", ")}`);
     if (data.split.names !== undefined && data.split.column === undefined) refuse(["split", "names"], "names go with a `column`");
   });
 
@@ -143,8 +145,11 @@ function checkSource(
     refuse(path, `expected exactly one of ${sourceKinds.join(", ")}, got ${given.length === 0 ? "none" : given.join(" and ")}`);
     return;
   }
-  for (const key of ["features", "label"] as const)
+  for (const key of ["features", "label"] as const) {
+    if (!namedKinds.includes(given[0]) && source[key] !== undefined)
+      refuse([...path, key], `${given[0]} has no use for it: it goes with ${namedKinds.join(", ")}`);
     if (namedKinds.includes(given[0]) && inherited[key] === undefined) refuse([...path, key], `missing: ${given[0]} needs it`);
+  }
   if (given[0] === "images" && source.features !== undefined) refuse([...path, "features"], "features are columns: images have none");
 }
 

@@ -133,6 +133,10 @@ export const recipeSchema = z.strictObject({
   earlyStopping: earlyStopping.exactOptional(),
   ema: ema.exactOptional(),
   seed: z.int().min(0).default(0).describe("Decides the split, the new layers' first weights, the order of samples and dropout"),
+  sampling: z
+    .enum(["all", "balanced"])
+    .default("all")
+    .describe("crossEntropy: balanced draws as many rows each epoch as there are to train on, every class equally often; all: each row once"),
   shuffle: z.boolean().default(true).describe("Whether each epoch draws a new order of the training rows"),
   phases: z.array(phaseSchema).min(1).exactOptional().describe("Stages of training, one after the other; each overrides what it names"),
   output: text.exactOptional().describe("Where the trained model is written; relative to the recipe. Left out: nothing is exported"),

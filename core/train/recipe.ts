@@ -185,6 +185,7 @@ function crossProblems(recipe: Recipe): readonly Problem[] {
       ...scheduleProblems(mergeSchedule(recipe.schedule, schedule), schedule, ["phases", i, "schedule"]),
     ]),
     ...lossProblems(recipe),
+    ...samplingProblems(recipe),
     ...phaseNameProblems(phases),
     ...threadProblems(recipe.threads),
   ];
@@ -242,6 +243,14 @@ function foreignKeys(type: string, known: readonly string[], written: object, pa
   return Object.keys(written)
     .filter((key) => key !== "type" && !known.includes(key))
     .map((key) => ({ path: [...path, key], message: `"${key}" is no setting of ${type}`, hint: `${type} has ${known.join(", ")}.`, atKey: true }));
+}
+
+function samplingProblems({ sampling, loss }: Recipe): readonly Problem[] {
+  if (sampling === "all") return [];
+  if (loss.type !== "crossEntropy" && loss.type !== "distillation")
+    return [{ path: ["sampling"], message: `"balanced" goes with classes, ${loss.type} has none` }];
+  if (loss.classWeights !== "balanced") return [];
+  return [{ path: ["sampling"], message: `"balanced" sampling and "balanced" classWeights do the same: take one of them` }];
 }
 
 function lossProblems({ loss, data, metrics = [] }: Recipe): readonly Problem[] {

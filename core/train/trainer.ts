@@ -1,7 +1,8 @@
 // The training loop: phases, epochs, steps, validation, the choice of the best epoch, checkpoints and the proof of each span. It works on a
 // `RunState` alone, so that a run that was stopped goes on from a checkpoint as if it had never stopped.
 
-import { batches, shuffled } from "../data/split.js";
+import { epochRows } from "../data/sampling.js";
+import { batches } from "../data/split.js";
 import * as errors from "../errors.js";
 import { countReductions, stopsEarly } from "../optim/plateau.js";
 import { learningRateAt } from "../optim/schedules.js";
@@ -154,10 +155,11 @@ export class Trainer {
 
   async #trainEpoch(opened: OpenPhase, update: WeightUpdate): Promise<Ending> {
     const { phase } = opened;
-    const { recipe, split } = this.#job;
+    const { recipe, split, targets } = this.#job;
     const state = this.#state;
     const { position } = state;
-    const order = recipe.shuffle ? shuffled(split.train, recipe.seed, position.totalEpochs) : split.train;
+    const balance = recipe.sampling === "balanced" && targets.kind === "classes" ? targets.indices : undefined;
+    const order = epochRows(split.train, { seed: recipe.seed, epoch: position.totalEpochs, shuffle: recipe.shuffle, balance });
     const steps = batches(order, phase.batchSize * phase.accumulate);
     const { schedule } = phase;
     const reductions = schedule.type === "reduceOnPlateau" ? countReductions(schedule, validationLosses(state, phase.name)) : 0;
