@@ -36,6 +36,10 @@ export interface RowResult {
 const comparedSteps = 10;
 /** Milliseconds that a side trains for in each of its turns, in whole steps. */
 const turnLength = 250;
+/** A side whose steps take longer than this (in milliseconds) takes no turns: its compared steps have to do. */
+const slowStep = 1500;
+/** A side whose first step takes longer than this is not measured. */
+const longestStep = 30_000;
 /** Milliseconds between two turns: threads that wait for more work go to sleep. */
 const betweenTurns = 40;
 
@@ -54,7 +58,8 @@ export async function measureRow(row: Row, peers: readonly Peer[], { folder, thr
   try {
     for (const peer of peers) prepared.push(await prepare(peer, task));
     const ready = prepared.filter((side) => "side" in side);
-    for (const { side } of turns(ready, rounds)) {
+    const inTurns = ready.filter(({ stepsPerTurn }) => stepsPerTurn > 0);
+    for (const { side } of turns(inTurns, rounds)) {
       await side.side.ask("run", { steps: 1 });
       const { milliseconds } = await side.side.ask("run", { steps: side.stepsPerTurn });
       side.milliseconds.push(milliseconds / side.stepsPerTurn);
@@ -71,11 +76,13 @@ async function prepare(peer: Peer, task: Task): Promise<Ready | Extract<SideResu
   const side = new Side(peer.command());
   try {
     const { description } = await side.ask("prepare", task);
-    const { losses } = await side.ask("run", { steps: comparedSteps });
-    const { milliseconds } = await side.ask("run", { steps: 3 });
-    const stepsPerTurn = Math.max(1, Math.round(turnLength / (milliseconds / 3)));
+    const first = await side.ask("run", { steps: 1 });
+    if (first.milliseconds > longestStep) throw new Error(`one step takes ${(first.milliseconds / 1000).toFixed(0)} s`);
+    const rest = await side.ask("run", { steps: comparedSteps - 1 });
+    const step = rest.milliseconds / (comparedSteps - 1);
     await pause(betweenTurns);
-    return { peer, side, description, losses, stepsPerTurn, milliseconds: [] };
+    const stepsPerTurn = step > slowStep ? 0 : Math.max(1, Math.round(turnLength / step));
+    return { peer, side, description, losses: [...first.losses, ...rest.losses], stepsPerTurn, milliseconds: stepsPerTurn === 0 ? [step] : [] };
   } catch (error) {
     await side.close();
     return { status: "impossible", peer, reason: error instanceof Error ? error.message : String(error) };

@@ -6,7 +6,7 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureRow, type RowResult } from "./measure.js";
-import { peers, ours } from "./peers.js";
+import { installPeers, ours, peers } from "./peers.js";
 import { profileTask } from "./profile.js";
 import { rows, writeTask, type Row } from "./rows.js";
 import { printProfile, printTable } from "./table.js";
@@ -47,6 +47,7 @@ async function compare(wantedRows: readonly Row[], folder: string, threads: numb
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number from 1 on, got ${values.rounds}`);
   const wantedPeers = pick(values.peers, peers, "peer");
+  installPeers(wantedPeers);
   const results: RowResult[] = [];
   for (const row of wantedRows) {
     process.stderr.write(`${row.title} …\n`);

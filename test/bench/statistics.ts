@@ -7,8 +7,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Median over the rounds of ours ÷ theirs in the same round: the machine's drift over minutes cancels out. */
+/**
+ * Median over the rounds of ours ÷ theirs in the same round: the machine's drift over minutes cancels out. Of a side that took no turns: ratio of
+ * the medians.
+ */
 export function pairedRatio(ours: readonly number[], theirs: readonly number[]): number {
+  if (ours.length !== theirs.length) return median(ours) / median(theirs);
   return median(ours.map((value, round) => value / theirs[round]));
 }
 
