@@ -85,6 +85,9 @@ const calmDown = "Lower optimizer.learningRate, or check the data's scale. The l
 export const diverged = (step: number, epoch: number, loss: number) =>
   make("run/diverged", `training diverged: the loss is ${loss} at step ${step} (epoch ${epoch})`, { step, epoch }, calmDown);
 
+export const gradientsDiverged = (step: number, epoch: number) =>
+  make("run/diverged", `training diverged: the gradients are not finite at step ${step} (epoch ${epoch})`, { step, epoch }, calmDown);
+
 export const weightsDiverged = (name: string, step: number, epoch: number) =>
   make("run/diverged", `training diverged: "${name}" is not finite any more after step ${step} (epoch ${epoch})`, { name, step, epoch }, calmDown);
 

@@ -1,15 +1,23 @@
 // Moves a phase's weights: gathers the gradients of a step, limits them, and applies each tensor's optimizer, all in the phase's own memory.
 // Which step comes when is the trainer's business, the update rules are in core/optim.
 
+import * as errors from "../errors.js";
 import type { Arena } from "../optim/arena.js";
 import { clamp, mix, scale, sumOfSquares } from "../optim/vectors.js";
 import type { OpenPhase } from "./open-phase.js";
+import type { SettledPhase } from "./phase-graph.js";
 import type { RunState } from "./state.js";
 
 /** What PyTorch adds to the norm before it divides by it. */
 const normEpsilon = 1e-6;
 
 type Gradients = ReadonlyMap<string, { readonly data: Float32Array }>;
+
+/** What an update needs of a phase. */
+export interface UpdatePlan extends Pick<OpenPhase, "optimizers" | "arena"> {
+  readonly phase: Pick<SettledPhase, "clip" | "averageDecay">;
+  readonly graph: Pick<OpenPhase["graph"], "trainable">;
+}
 
 export interface UpdateReport {
   /** Length of all gradients together before they were scaled; where the phase limits it. */
@@ -18,14 +26,14 @@ export interface UpdateReport {
 
 /** The update of everything that trains in a phase; works on a run's weights, averages and optimizer state in place. */
 export class WeightUpdate {
-  readonly #opened: Pick<OpenPhase, "phase" | "graph" | "optimizers" | "arena">;
+  readonly #opened: UpdatePlan;
   readonly #state: RunState;
   /** Of the step that is being gathered: the runtime's own memory, or the sums. */
   #gradients: Gradients | undefined;
   readonly #sums = new Map<string, { readonly data: Float32Array }>();
 
   /** Lays weights, averages and running values of what trains into the phase's memory, values unchanged. */
-  constructor(opened: Pick<OpenPhase, "phase" | "graph" | "optimizers" | "arena">, state: RunState) {
+  constructor(opened: UpdatePlan, state: RunState) {
     this.#opened = opened;
     this.#state = state;
     for (const name of opened.graph.trainable) moveTo(opened.arena, state, name);
@@ -48,7 +56,10 @@ export class WeightUpdate {
     this.#gradients = this.#sums;
   }
 
-  /** One step of the optimizers with the gradients gathered for it. `rateOf` answers the learning rate for an optimizer's base rate. */
+  /**
+   * One step of the optimizers with the gradients gathered for it. `rateOf` answers the learning rate for an optimizer's base rate.
+   * @throws run/diverged where gradients whose length is limited are not finite
+   */
   apply(rateOf: (base: number) => number): UpdateReport {
     const gradients = this.#gradients ?? new Map<never, never>();
     this.#gradients = undefined;
@@ -71,8 +82,10 @@ export class WeightUpdate {
     if (value !== undefined) for (const gradient of distinct) clamp(gradient, value);
     if (norm === undefined) return {};
     const gradientNorm = Math.sqrt(listed.reduce((sum, gradient) => sum + sumOfSquares(gradient), 0));
+    const { step, epoch } = this.#state.position;
+    if (!Number.isFinite(gradientNorm)) throw errors.gradientsDiverged(step + 1, epoch + 1);
     const factor = norm / (gradientNorm + normEpsilon);
-    if (!(factor >= 1)) for (const gradient of distinct) scale(gradient, factor);
+    if (factor < 1) for (const gradient of distinct) scale(gradient, factor);
     return { gradientNorm };
   }
 
