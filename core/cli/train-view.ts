@@ -134,11 +134,12 @@ export class TrainView {
     this.#progress("step", this.#plan?.phase ?? "training", step, this.#plan?.totalSteps ?? step, detail);
   }
 
-  #showEpoch({ epoch, train, validation }: EpochEvent): void {
+  #showEpoch({ epoch, train, validation, endsEarly = false }: EpochEvent): void {
     const { colors } = this.#terminal;
     const epochs = String(this.#plan?.epochs ?? epoch);
     const held = validation === undefined ? "" : `   ${colors.dim("validation")} ${metrics(validation)}`;
     this.#print(`  epoch ${String(epoch).padStart(epochs.length)}/${epochs}  ${colors.dim("train")} ${metrics(train)}${held}`);
+    if (endsEarly) this.#print(`  The phase ends here: the validation loss has stopped falling`);
   }
 
   #showDone(done: DoneEvent): void {

@@ -206,6 +206,25 @@ describe("problems of a recipe", () => {
       "loss.labelSmoothing",
       "loss.classWeights",
     ]);
+    assert.deepEqual(keysOf({ ...minimal, loss: { type: "distillation", temperature: 0, alpha: 2 } }), ["loss.temperature", "loss.alpha"]);
+    assert.deepEqual(keysOf({ ...minimal, loss: { type: "distillation", labelSmoothing: 0.1 } }), ["loss.labelSmoothing"]);
+  });
+
+  it("tell of updates that cannot be made", () => {
+    const optimizer = { groups: [{ match: ["a*"], learningRate: 1 }, { match: ["b*"] }, { match: [], learningRate: 1 }] };
+    assert.deepEqual(keysOf({ ...minimal, optimizer }), ["optimizer.groups[2].match"]);
+    assert.deepEqual(keysOf({ ...minimal, phases: [{ optimizer: { groups: optimizer.groups.slice(0, 2) } }] }), ["phases[0].optimizer.groups[1]"]);
+    assert.deepEqual(keysOf({ ...minimal, optimizer: { clip: { norm: 0, value: -1 } } }), ["optimizer.clip.norm", "optimizer.clip.value"]);
+    assert.deepEqual(keysOf({ ...minimal, optimizer: { decay: [""] } }), ["optimizer.decay[0]"]);
+    assert.deepEqual(keysOf({ ...minimal, accumulate: 0, ema: { decay: 1 }, earlyStopping: {} }), [
+      "accumulate",
+      "ema.decay",
+      "earlyStopping.patience",
+    ]);
+    assert.deepEqual(keysOf({ ...minimal, earlyStopping: { patience: 1, minDelta: -1 } }), ["earlyStopping.minDelta"]);
+    assert.deepEqual(keysOf({ ...minimal, schedule: { type: "reduceOnPlateau", every: 2 } }), ["schedule.every"]);
+    assert.deepEqual(keysOf({ ...minimal, schedule: { type: "reduceOnPlateau", factor: 1 } }), ["schedule.factor"]);
+    assert.deepEqual(keysOf({ ...minimal, schedule: { type: "cosine", patience: 2 } }), ["schedule.patience"]);
   });
 
   it("never come as anything but an engine error, whatever the text", () => {
@@ -255,7 +274,24 @@ describe("phases", () => {
     assert.deepEqual(warm.schedule, { type: "oneCycle", peak: 0.2, startDivisor: 25, endDivisor: 10000, warmup: 0.1 });
   });
 
-  it("take nothing but the learning rate over from an optimizer of another type", () => {
+  it("accumulate, average, stop early and clip as they say, or as the recipe does", () => {
+    const steering = { accumulate: 4, ema: {}, earlyStopping: { patience: 3 }, optimizer: { clip: { norm: 1, value: 2 }, decay: ["a"] } };
+    const phases = [{}, { accumulate: 1, ema: false, earlyStopping: false, optimizer: { clip: { value: 5 } } }];
+    const [first, second] = phasesOf(parse({ ...minimal, ...steering, phases }));
+    assert.deepEqual([first.accumulate, first.averageDecay, first.earlyStopping], [4, 0.999, { patience: 3, minDelta: 0 }]);
+    assert.deepEqual([first.clip, first.decay, first.groups], [{ norm: 1, value: 2 }, ["a"], []]);
+    assert.deepEqual([second.accumulate, second.averageDecay, second.earlyStopping], [1, undefined, undefined]);
+    assert.deepEqual([second.clip, second.decay], [{ value: 5 }, ["a"]]);
+    const [plain] = phasesOf(parse(minimal));
+    assert.deepEqual([plain.accumulate, plain.averageDecay, plain.earlyStopping], [1, undefined, undefined]);
+    assert.deepEqual([plain.clip, plain.decay, plain.groups], [{}, ["*"], []]);
+  });
+
+  it("take only what all types mean alike over from an optimizer of another type", () => {
+    const groups = [{ match: ["a*"], learningRate: 0.1 }];
+    const carried = { groups, decay: ["b*"], clip: { norm: 1 } };
+    const [other] = phasesOf(parse({ ...minimal, optimizer: { type: "sgd", ...carried }, phases: [{ optimizer: { type: "lion" } }] }));
+    assert.deepEqual({ groups: other.groups, decay: other.decay, clip: other.clip }, carried);
     const base = { type: "sgd", learningRate: 0.3, momentum: 0.9, weightDecay: 0.5 };
     const [phase] = phasesOf(parse({ ...minimal, optimizer: base, phases: [{ optimizer: { type: "adam" } }] }));
     assert.deepEqual(phase.optimizer, { type: "adam", learningRate: 0.3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0 });
