@@ -60,6 +60,10 @@ export interface Job {
   readonly input: { readonly name: string; readonly type: TensorType; readonly sampleShape: readonly number[] };
   /** The samples that can be used. To be closed when the run is over. */
   readonly source: SampleSource;
+  /** Their rows among those that the data opens with. */
+  readonly rows: Uint32Array;
+  /** Channels that images were read with, where something says how many. */
+  readonly channels?: number;
   /** Number of each sample in its file, counted from 1. */
   readonly numbers: Uint32Array;
   /** Samples that cannot be used, left out. */
@@ -159,13 +163,15 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
     phases,
     input,
     source: dataset.source,
+    rows: good,
+    ...(reading.channels === undefined ? {} : { channels: reading.channels }),
     numbers: dataset.numbers,
     skipped: { count: reading.bad.count, examples: reading.bad.examples },
     transform,
     ...(augmentation === undefined ? {} : { augmentation }),
     targets,
     split: parts,
-    warnings: [...(surgery?.warnings ?? []), ...warnings],
+    warnings: [...(surgery?.warnings ?? []), ...warnings, ...untaughtClasses(labels, parts)],
   };
   return { ...job, warnings: [...job.warnings, ...checkPhases(job)] };
 }
@@ -173,6 +179,7 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
 /** The data of a recipe, opened once; what cannot be used of it is gathered. */
 class DataReading {
   readonly bad: BadSamples;
+  channels: number | undefined;
   readonly #recipe: ResolvedRecipe;
   #dataset: Dataset | undefined;
 
@@ -185,6 +192,7 @@ class DataReading {
   async open(graph: Graph): Promise<{ readonly dataset: Dataset; readonly transform: Transform }> {
     const { data, folder } = this.#recipe;
     const channels = imageChannels(graph, data);
+    this.channels = channels;
     const context = { bad: this.bad, folder: join(folder, ".frostline"), ...(channels === undefined ? {} : { channels }) };
     const dataset = await openDataset(data, context);
     this.#dataset = dataset;
@@ -208,6 +216,20 @@ function imageChannels({ inputs, initializers }: Graph, { input, transform }: Re
   const type = (input === undefined ? taken[0] : taken.find(({ name }) => name === input))?.type;
   const channels = type?.kind === "tensor" && type.shape?.length === 4 ? type.shape[1] : undefined;
   return typeof channels === "number" ? channels : undefined;
+}
+
+/** Classes that no training row has, though held-out rows have them. */
+function untaughtClasses(targets: Targets, { train, validation, test }: Split): readonly string[] {
+  if (targets.kind !== "classes") return [];
+  const { indices, names } = targets;
+  const taught = new Set(Array.from(train, (row) => indices[row]));
+  const held = new Map<number, number>();
+  for (const row of [...validation, ...test]) if (!taught.has(indices[row])) held.set(indices[row], (held.get(indices[row]) ?? 0) + 1);
+  return [...held]
+    .sort(([a], [b]) => a - b)
+    .map(
+      ([index, rows]) => `No training row has the class ${names?.[index] ?? index}, but ${rows} held-out ${rows === 1 ? "row has" : "rows have"} it.`,
+    );
 }
 
 /** Whether an input leaves more open than its batch. */

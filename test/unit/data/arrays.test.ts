@@ -47,7 +47,7 @@ describe("arrays in .npy files", () => {
     const options = fc.record({ bigEndian: fc.boolean(), fortran: fc.boolean(), version: fc.constantFrom(1, 2, 3) });
     await fc.assert(
       fc.asyncProperty(arrayOf(npyTypes), options, async (array, how) => {
-        await folder.write({ "x.npy": encodeNpy({ ...array, ...how } as Parameters<typeof encodeNpy>[0]), "y.npy": labels(array.shape[0]) });
+        await folder.write({ "x.npy": encodeNpy({ ...array, ...how }), "y.npy": labels(array.shape[0]) });
         const { dataset, values } = await folder.open(npy());
         assert.deepEqual(dataset.source.sampleShape, sampleShape(array.shape));
         assert.deepEqual(values, Float32Array.from(array.values));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { batches, shuffled, split } from "../../../core/data/split.js";
+import { batches, shuffled, split, splitRest } from "../../../core/data/split.js";
 import { EngineError } from "../../../core/errors.js";
 
 const rowsUpTo = (n: number): Uint32Array => Uint32Array.from({ length: n }, (_, i) => i);
@@ -69,6 +69,23 @@ describe("split", () => {
         (error) => error instanceof EngineError && error.code === "recipe/split" && message.test(error.message),
       );
     }
+  });
+});
+
+describe("a split of rows of which some are held out already", () => {
+  const held = Uint8Array.of(0, 2, 0, 1, 0, 0, 2, 0, 0);
+
+  it("keeps these, and draws fractions from the others alone", () => {
+    assert.deepEqual(splitRest(held, {}, 0), { train: Uint32Array.of(0, 2, 4, 5, 7, 8), validation: Uint32Array.of(3), test: Uint32Array.of(1, 6) });
+    const withoutValidation = held.map((part) => (part === 1 ? 0 : part));
+    const { train, validation, test } = splitRest(withoutValidation, { validation: 0.3 }, 0);
+    assert.deepEqual([train.length, validation.length, [...test]], [5, 2, [1, 6]]);
+    assert.deepEqual(Uint32Array.of(...train, ...validation).sort(), Uint32Array.of(0, 2, 3, 4, 5, 7, 8));
+  });
+
+  it("is refused where nothing is left to train on, or a part has rows already", () => {
+    assert.throws(() => splitRest(Uint8Array.of(1, 2), {}, 0), { code: "recipe/split", message: /no row is one to train on$/ });
+    assert.throws(() => splitRest(held, { test: 0.2 }, 0), { code: "recipe/split", message: /test: 2 rows are test rows already/ });
   });
 });
 
