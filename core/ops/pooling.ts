@@ -9,7 +9,18 @@ import { range } from "./axes.js";
 import { spreadEvenly } from "./conv-gradient.js";
 import { defineOp, type GradientRule, type InferRule, type Site } from "./define.js";
 import { tensorType } from "./rules.js";
-import { batchOfWindows, knownSizes, padsAtRunTime, padsFor, sizesOf, spatialAxes, windowAttributes, windowCounts, windowsOf } from "./windows.js";
+import {
+  batchOfWindows,
+  knownSizes,
+  padsAtRunTime,
+  padsFor,
+  sizesOf,
+  span,
+  spatialAxes,
+  windowAttributes,
+  windowCounts,
+  windowsOf,
+} from "./windows.js";
 import type { Pads, Windows } from "./windows.js";
 
 const poolAttributes: Readonly<Record<string, AttributeType>> = { ...windowAttributes, ceil_mode: "int" };
@@ -38,11 +49,18 @@ const gradMaxPool: GradientRule = ({ b, node, inputs: [x], outputs, dOutputs }) 
     const rowMajor = intAttribute(node, "storage_order", 0) === 0;
     const indices = rowMajor && node.outputs[1] !== undefined && node.outputs[1] !== "" ? outputs[1] : indicesOfMaxima(b, node, x);
     const flat = (v: Value): Value => b.reshape(v, [-1]);
+    const { kernel_shape, strides } = Object.fromEntries(node.attributes);
+    if (staysApart(poolWindows(node))) return b.op("MaxUnpool", [dOutputs[0], indices, b.shape(x)], { attributes: { kernel_shape, strides } });
     // Windows may share their largest element: additions, which this operator does one after the other.
     const sums = b.op("ScatterElements", [flat(b.zerosLike(x)), flat(indices), flat(dOutputs[0])], { attributes: { axis: 0, reduction: "add" } });
     return b.reshapeLike(sums, x);
   },
 ];
+
+/** No element lies in two windows. */
+function staysApart(windows: Windows): boolean {
+  return windows.strides.every((stride, axis) => stride >= span(windows, axis));
+}
 
 /** Positions of the largest elements in the flattened input, by doing the pool once more with its second output. */
 function indicesOfMaxima(b: GraphBuilder, node: Node, x: Value): Value {

@@ -15,6 +15,11 @@ function toInput(name: string, x: Shape, w: Shape, attributes: Settings = {}): G
   return { op: "Conv", name, inputs: [float(x), frozen(w)], attributes, dims: ["unknown"] };
 }
 
+/** Large inputs, of which only the kernel's gradient takes a way of its own. */
+function toKernel(name: string, x: Shape, w: Shape, attributes: Settings = {}): GradientCase {
+  return { op: "Conv", name, inputs: [frozen(x), float(w)], attributes, dims: ["static"] };
+}
+
 /** All three operands differentiated, with sizes of the input known only at run time: the kernel gets its sizes from a Reshape. */
 function dynamic(name: string, x: Shape, w: Shape, attributes: Settings = {}): GradientCase {
   const count = w.reduce((n, d) => n * d, 1);
@@ -51,6 +56,9 @@ const windows: readonly (readonly [string, Shape, Shape, Settings])[] = [
   ["depthwise", [2, 3, 4, 4], [3, 1, 3, 3], { group: 3, pads: [1, 1, 1, 1] }],
   ["depthwise 5 × 5, stride", [2, 2, 6, 7], [2, 1, 5, 5], { group: 2, strides: [2, 2], pads: [2, 2, 2, 2] }],
   ["depthwise, two kernels a channel", [2, 2, 5, 4], [4, 1, 2, 2], { group: 2, strides: [2, 1], dilations: [1, 2] }],
+  ["depthwise, many columns for a tap", [2, 2, 3, 26], [2, 1, 2, 1], { group: 2, pads: [1, 0, 0, 0] }],
+  ["depthwise, padding wider than the image", [2, 2, 2, 3], [2, 1, 3, 3], { group: 2, pads: [3, 2, 3, 1] }],
+  ["depthwise, dilation and stride", [2, 2, 8, 7], [2, 1, 2, 3], { group: 2, strides: [2, 1], dilations: [3, 2], pads: [1, 2, 2, 0] }],
   ["depthwise, rows untouched", [1, 2, 6, 6], [2, 1, 2, 1], { group: 2, strides: [4, 3] }],
   ["one axis", [2, 3, 7], [4, 3, 3], { strides: [2], pads: [1, 0] }],
   ["one axis, depthwise", [1, 3, 6], [3, 1, 2], { group: 3, dilations: [2] }],
@@ -69,6 +77,10 @@ const convCases: readonly GradientCase[] = [
   ...automatic.map((attributes) => dynamic("automatic padding", [1, 2, 5, 6], [2, 2, 3, 2], attributes)),
   dynamic("automatic padding, depthwise", [2, 2, 5, 4], [2, 1, 3, 3], { auto_pad: "SAME_LOWER", strides: [2, 2], group: 2 }),
   { op: "Conv", name: "no bias", inputs: [float([1, 2, 4, 4]), float([2, 2, 3, 3])], dims: ["static"] },
+  toKernel("more positions than channels", [1, 8, 9, 9], [8, 8, 2, 1], { pads: [1, 0, 0, 0] }),
+  toKernel("more positions, fewer output channels", [2, 8, 9, 8], [2, 8, 3, 2], { pads: [1, 1, 2, 1] }),
+  toKernel("more positions, fewer output channels, dilation", [1, 8, 9, 10], [2, 8, 2, 3], { pads: [0, 2, 1, 1], dilations: [1, 2] }),
+  toKernel("more positions, padding wider than the kernel", [1, 8, 9, 8], [2, 8, 2, 1], { pads: [2, 0, 0, 1] }),
   conv("opset 7", [1, 2, 4, 4], [2, 2, 3, 3], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }, { ...static1, opset: 7 }),
 ];
 

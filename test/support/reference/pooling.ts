@@ -1,4 +1,4 @@
-// AveragePool, GlobalAveragePool and GlobalMaxPool, which have no float64 kernel in onnxruntime, one window at a time.
+// AveragePool, GlobalAveragePool, GlobalMaxPool and MaxUnpool, which have no float64 kernel in onnxruntime, one window at a time.
 
 import { intAttribute, intsAttribute } from "../../../core/graph/attributes.js";
 import { windowOf } from "./convolution.js";
@@ -49,8 +49,17 @@ const globalMaxPool: Kernel = (_, [x]) => {
   return [float64([batch, channels, ...spatial.map(() => 1)], maxima)];
 };
 
+/** Pooled elements at the places that they came from, zeros elsewhere; the shape is always given. */
+const maxUnpool: Kernel = (_, [x, places, sizes]) => {
+  const shape = Array.from(sizes.data as BigInt64Array, Number);
+  const out = new Float64Array(product(shape));
+  Array.from(places.data as BigInt64Array, Number).forEach((place, i) => (out[place] = values(x)[i]));
+  return [float64(shape, out)];
+};
+
 export const pooling: Readonly<Record<string, Kernel>> = {
   AveragePool: averagePool,
   GlobalAveragePool: globalAveragePool,
   GlobalMaxPool: globalMaxPool,
+  MaxUnpool: maxUnpool,
 };
