@@ -99,6 +99,8 @@ const selection = {
 
 /** Kinds that name what of them are samples and labels, so that `features` and `label` must be given. */
 const namedKinds: readonly SourceKind[] = ["csv", "jsonl", "parquet", "npz"];
+/** Kinds of two files, samples and labels, with nothing in them to name. */
+const pairKinds: readonly SourceKind[] = ["npy", "idx"];
 
 const sourceSchema = z.strictObject({ ...kinds, ...selection });
 
@@ -128,8 +130,8 @@ export const dataSchema = z
       checkSource(source, { ...data, ...source }, [part], refuse);
       if (data.split[part] > 0) refuse(["split", part], `the ${part} rows come from \`${part}\` already: expected no fraction, or no such source`);
     }
-    if (data.split.column !== undefined && sourceKinds.some((kind) => data[kind] !== undefined && !namedKinds.includes(kind)))
-      refuse(["split", "column"], `expected a source with columns: ${namedKinds.join(", ")}`);
+    const columnless = pairKinds.find((kind) => data[kind] !== undefined);
+    if (data.split.column !== undefined && columnless !== undefined) refuse(["split", "column"], `${columnless} has no columns`);
     if (data.split.names !== undefined && data.split.column === undefined) refuse(["split", "names"], "names go with a `column`");
   });
 
@@ -146,8 +148,7 @@ function checkSource(
     return;
   }
   for (const key of ["features", "label"] as const) {
-    if (!namedKinds.includes(given[0]) && source[key] !== undefined)
-      refuse([...path, key], `${given[0]} has no use for it: it goes with ${namedKinds.join(", ")}`);
+    if (pairKinds.includes(given[0]) && source[key] !== undefined) refuse([...path, key], `${given[0]} has no use for it: its files say it all`);
     if (namedKinds.includes(given[0]) && inherited[key] === undefined) refuse([...path, key], `missing: ${given[0]} needs it`);
   }
   if (given[0] === "images" && source.features !== undefined) refuse([...path, "features"], "features are columns: images have none");
