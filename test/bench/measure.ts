@@ -2,8 +2,8 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Peer } from "./peers.js";
-import type { Task } from "./protocol.js";
-import { writeTask, type Row } from "./rows.js";
+import type { Task, WholeRun } from "./protocol.js";
+import { writeTask, writeWhole, type Row } from "./rows.js";
 import { Side } from "./side.js";
 import { lossDifference, median, turns } from "./statistics.js";
 
@@ -18,7 +18,7 @@ export type SideResult =
       readonly status: "measured" | "differs";
       readonly peer: Peer;
       readonly description: string;
-      /** Milliseconds a step, by round. */
+      /** Milliseconds a step, or of a whole run, by round. */
       readonly milliseconds: readonly number[];
       /** From the first side's losses. */
       readonly difference: number;
@@ -32,6 +32,8 @@ export interface RowResult {
   readonly sides: readonly SideResult[];
 }
 
+/** Whole runs that are measured of each side: they take long. */
+const mostWholeRuns = 3;
 /** Steps whose losses are compared. */
 const comparedSteps = 10;
 /** Milliseconds that a side trains for in each of its turns, in whole steps. */
@@ -48,21 +50,25 @@ interface Ready {
   readonly side: Side;
   readonly description: string;
   readonly losses: readonly number[];
-  readonly stepsPerTurn: number;
+  /** Trains for a while and answers milliseconds a step, or those of a whole run; undefined where the side is too slow to take turns. */
+  readonly turn: (() => Promise<number>) | undefined;
+  /** By round. */
   readonly milliseconds: number[];
 }
 
+type Impossible = Extract<SideResult, { status: "impossible" }>;
+
 export async function measureRow(row: Row, peers: readonly Peer[], { folder, threads, rounds }: MeasureOptions): Promise<RowResult> {
   const task = await writeTask(row, folder, threads);
-  const prepared: (Ready | Extract<SideResult, { status: "impossible" }>)[] = [];
+  const whole = row.whole === undefined ? undefined : await writeWhole(row.whole, task, folder);
+  const prepared: (Ready | Impossible)[] = [];
   try {
-    for (const peer of peers) prepared.push(await prepare(peer, task));
+    for (const peer of peers) prepared.push(await prepare(peer, task, whole));
     const ready = prepared.filter((side) => "side" in side);
-    const inTurns = ready.filter(({ stepsPerTurn }) => stepsPerTurn > 0);
-    for (const { side } of turns(inTurns, rounds)) {
-      await side.side.ask("run", { steps: 1 });
-      const { milliseconds } = await side.side.ask("run", { steps: side.stepsPerTurn });
-      side.milliseconds.push(milliseconds / side.stepsPerTurn);
+    const wanted = whole === undefined ? rounds : Math.min(rounds, mostWholeRuns);
+    for (const { side } of turns(ready, wanted)) {
+      if (side.turn === undefined) continue;
+      side.milliseconds.push(await side.turn());
       await pause(betweenTurns);
     }
     const reference = ready.at(0)?.losses ?? [];
@@ -72,21 +78,37 @@ export async function measureRow(row: Row, peers: readonly Peer[], { folder, thr
   }
 }
 
-async function prepare(peer: Peer, task: Task): Promise<Ready | Extract<SideResult, { status: "impossible" }>> {
+async function prepare(peer: Peer, task: Task, whole: WholeRun | undefined): Promise<Ready | Impossible> {
   const side = new Side(peer.command());
   try {
     const { description } = await side.ask("prepare", task);
-    const first = await side.ask("run", { steps: 1 });
-    if (first.milliseconds > longestStep) throw new Error(`one step takes ${(first.milliseconds / 1000).toFixed(0)} s`);
-    const rest = await side.ask("run", { steps: comparedSteps - 1 });
-    const step = rest.milliseconds / (comparedSteps - 1);
+    const started = await (whole === undefined ? startSteps(side) : startWhole(side, whole));
     await pause(betweenTurns);
-    const stepsPerTurn = step > slowStep ? 0 : Math.max(1, Math.round(turnLength / step));
-    return { peer, side, description, losses: [...first.losses, ...rest.losses], stepsPerTurn, milliseconds: stepsPerTurn === 0 ? [step] : [] };
+    return { peer, side, description, ...started };
   } catch (error) {
     await side.close();
     return { status: "impossible", peer, reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+async function startSteps(side: Side): Promise<Pick<Ready, "losses" | "turn" | "milliseconds">> {
+  const first = await side.ask("run", { steps: 1 });
+  if (first.milliseconds > longestStep) throw new Error(`one step takes ${(first.milliseconds / 1000).toFixed(0)} s`);
+  const rest = await side.ask("run", { steps: comparedSteps - 1 });
+  const losses = [...first.losses, ...rest.losses];
+  const step = rest.milliseconds / (comparedSteps - 1);
+  if (step > slowStep) return { losses, turn: undefined, milliseconds: [step] };
+  const steps = Math.max(1, Math.round(turnLength / step));
+  const turn = async (): Promise<number> => {
+    await side.ask("run", { steps: 1 });
+    return (await side.ask("run", { steps })).milliseconds / steps;
+  };
+  return { losses, turn, milliseconds: [] };
+}
+
+async function startWhole(side: Side, whole: WholeRun): Promise<Pick<Ready, "losses" | "turn" | "milliseconds">> {
+  const { losses } = await side.ask("whole", { ...whole, epochs: 1, peerEpochs: 1 });
+  return { losses, turn: async () => (await side.ask("whole", whole)).milliseconds, milliseconds: [] };
 }
 
 /** The losses of ten steps from the same start may differ by this much. */
@@ -98,7 +120,7 @@ function resultOf({ peer, side, description, losses, milliseconds }: Ready, refe
   return { status, peer, description, milliseconds, difference, peakMemory: side.peakMemory() };
 }
 
-/** Median milliseconds a step. */
-export function stepTime({ milliseconds }: Extract<SideResult, { milliseconds: readonly number[] }>): number {
+/** Median milliseconds a step, or of a whole run. */
+export function timeOf({ milliseconds }: Extract<SideResult, { milliseconds: readonly number[] }>): number {
   return median(milliseconds);
 }

@@ -3,7 +3,7 @@
 
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { isStatic } from "../../core/graph/dims.js";
 import type { Graph, Node, TensorType } from "../../core/graph/types.js";
@@ -51,25 +51,35 @@ interface Recorded {
   into: Feeds;
 }
 
-/** Trains a task in this process and says where the time goes. */
+/** Trains a task in this process and says where the time goes. Steps and profiled runs take turns: the machine is equally busy for both. */
 export async function profileTask(task: Task): Promise<Profile> {
   const recorded: Recorded[] = [];
   const training = await Training.prepare(task, recordingExecutor(await createExecutor({ threads: task.threads }), recorded));
   await training.run(warmUp);
-  const times: number[] = [];
-  for (let i = 0; i < measured; i++) times.push((await training.run(1)).milliseconds);
-  const kernels = (await Promise.all(recorded.map((program) => kernelTimes(program, task.threads)))).flat();
-  let limit = 0;
-  for (const { graph } of recorded) limit += await timeAlone(graph, task.threads);
-  return {
-    step: median(times),
-    limit,
-    byOperator: gather(kernels, ({ operator }) => operator),
-    others: gather(
-      kernels.filter(({ operator }) => !limiting.has(operator)),
-      ({ operator, node, shapes }) => `${operator} ${node} ${shapes}`,
-    ),
-  };
+  const folder = await mkdtemp(join(tmpdir(), "frostline-profile-"));
+  try {
+    const profiled = await Promise.all(recorded.map((program, i) => openProfiled(program, task.threads, join(folder, `program-${i}-`))));
+    const times: number[] = [];
+    for (let i = 0; i < warmUp + measured; i++) {
+      const { milliseconds } = await training.run(1);
+      if (i >= warmUp) times.push(milliseconds);
+      for (const { run } of profiled) await run();
+    }
+    const kernels = (await Promise.all(profiled.map(({ finish }) => finish()))).flat();
+    let limit = 0;
+    for (const { graph } of recorded) limit += await timeAlone(graph, task.threads);
+    return {
+      step: median(times),
+      limit,
+      byOperator: gather(kernels, ({ operator }) => operator),
+      others: gather(
+        kernels.filter(({ operator }) => !limiting.has(operator)),
+        ({ operator, node, shapes }) => `${operator} ${node} ${shapes}`,
+      ),
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function recordingExecutor(executor: Executor, recorded: Recorded[]): Executor {
@@ -123,22 +133,25 @@ interface ProfileEvent {
   readonly args?: { readonly op_name?: string; readonly input_type_shape?: readonly Readonly<Record<string, readonly number[]>>[] };
 }
 
-/** Runs a program again with the tensors that it was last run with, under the runtime's profiler. */
-async function kernelTimes({ graph, feeds, into }: Recorded, threads: number): Promise<readonly KernelTime[]> {
-  const folder = await mkdtemp(join(tmpdir(), "frostline-profile-"));
-  try {
-    const options = { ...sessionOptions(threads), enableProfiling: true, profileFilePrefix: join(folder, "profile") };
-    const session = await InferenceSession.create(encodeGraph(graph), options);
-    const inputs = ortTensors(feeds);
-    const outputs = { ...Object.fromEntries(session.outputNames.map((name) => [name, null])), ...ortTensors(into) };
-    for (let i = 0; i < warmUp + measured; i++) await session.run(inputs, outputs);
-    session.endProfiling();
-    await session.release();
-    const [file] = await readdir(folder);
-    return readProfile(JSON.parse(await readFile(join(folder, file), "utf8")) as readonly ProfileEvent[]);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+interface ProfiledProgram {
+  readonly run: () => Promise<unknown>;
+  readonly finish: () => Promise<readonly KernelTime[]>;
+}
+
+/** A program under the runtime's profiler, fed with the tensors that it was last run with. */
+async function openProfiled({ graph, feeds, into }: Recorded, threads: number, prefix: string): Promise<ProfiledProgram> {
+  const session = await InferenceSession.create(encodeGraph(graph), { ...sessionOptions(threads), enableProfiling: true, profileFilePrefix: prefix });
+  const inputs = ortTensors(feeds);
+  const outputs = { ...Object.fromEntries(session.outputNames.map((name) => [name, null])), ...ortTensors(into) };
+  return {
+    run: () => session.run(inputs, outputs),
+    finish: async () => {
+      session.endProfiling();
+      await session.release();
+      const file = (await readdir(dirname(prefix))).find((name) => name.startsWith(basename(prefix)));
+      return readProfile(JSON.parse(await readFile(join(dirname(prefix), file ?? ""), "utf8")) as readonly ProfileEvent[]);
+    },
+  };
 }
 
 function readProfile(events: readonly ProfileEvent[]): readonly KernelTime[] {

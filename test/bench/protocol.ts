@@ -15,6 +15,8 @@ export interface Task {
   /** Step i takes the samples from (i · batchSize) mod count on. */
   readonly batchSize: number;
   readonly threads: number;
+  /** Whole runs will be asked for, not steps: nothing is loaded before. */
+  readonly onlyWhole: boolean;
 }
 
 export interface TaskOptimizer {
@@ -25,16 +27,31 @@ export interface TaskOptimizer {
   readonly weightDecay: number;
 }
 
+/** A training run from its start to its end. */
+export interface WholeRun {
+  /** A recipe of the same training; nothing of it is cached yet. */
+  readonly recipe: string;
+  readonly epochs: number;
+  /** Peers compute the features of the frozen part once and keep them; otherwise in each epoch. */
+  readonly cached: boolean;
+  /** Epochs that a peer trains if it does not keep features; their time stands for that of all. */
+  readonly peerEpochs: number;
+}
+
 export interface Requests {
   /** Loads the task and makes everything ready for the first step. */
   readonly prepare: Task;
   /** Trains on; the reply comes when all steps are done. */
   readonly run: { readonly steps: number };
+  /** Trains from the start through all epochs, in file order: ours by a recipe, from reading its files to its end. */
+  readonly whole: WholeRun;
 }
 
 export interface Replies {
   readonly prepare: { readonly description: string; readonly milliseconds: number };
   readonly run: { readonly losses: readonly number[]; readonly milliseconds: number };
+  /** Losses of the first ten steps, and milliseconds for all epochs. */
+  readonly whole: { readonly losses: readonly number[]; readonly milliseconds: number };
 }
 
 export type Verb = keyof Requests;

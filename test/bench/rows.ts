@@ -1,12 +1,13 @@
 // The rows of the bench's table: which model is trained how, and what is aimed at. Files that the sides read are written here.
 
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Graph, Tensor } from "../../core/graph/types.js";
 import { writeModel } from "../../core/onnx/file.js";
 import { writeSafetensors } from "../../core/train/safetensors.js";
-import { demoModel, demoSamples } from "./demo.js";
+import { demoModel, demoRecipe, demoSamples, writeDemoTable } from "./demo.js";
 import { cnn, integerTensor, mlp, transformer, uniformTensor } from "./models.js";
-import type { Task, TaskOptimizer } from "./protocol.js";
+import type { Task, TaskOptimizer, WholeRun } from "./protocol.js";
 
 export interface Row {
   readonly name: string;
@@ -18,6 +19,8 @@ export interface Row {
   readonly freeze: readonly string[];
   readonly optimizer: TaskOptimizer;
   readonly batchSize: number;
+  /** Whole runs are measured, not steps. */
+  readonly whole?: { readonly epochs: number; readonly cached: boolean };
   readonly material: () => Material | Promise<Material>;
 }
 
@@ -27,6 +30,9 @@ export interface Material {
   readonly samples: Tensor;
   readonly labels: Tensor;
 }
+
+/** Samples of a whole run. */
+const wholeSamples = 640;
 
 /** Different batches that are trained on in turn. */
 const batchesPerRow = 10;
@@ -46,6 +52,15 @@ const transformerRow = {
     samples: integerTensor("samples", [8 * batchesPerRow, transformerSizes.tokens], transformerSizes.vocabulary),
     labels: integerTensor("labels", [8 * batchesPerRow], transformerSizes.classes),
   }),
+} as const;
+
+const demoRow = {
+  kind: "backbone",
+  sizes: {},
+  freeze: ["*", "!head.*"],
+  optimizer: { ...adamw, learningRate: 0.001 },
+  batchSize: 32,
+  material: async () => ({ graph: await demoModel(), ...(await demoSamples(wholeSamples)) }),
 } as const;
 
 export const rows: readonly Row[] = [
@@ -104,6 +119,20 @@ export const rows: readonly Row[] = [
     batchSize: 16,
     material: async () => ({ graph: await demoModel(), ...(await demoSamples(16 * batchesPerRow)) }),
   },
+  {
+    ...demoRow,
+    name: "demo",
+    title: "demo, frozen backbone, 20 epochs of 640 samples, features computed once; PyTorch runs its frozen part in each epoch (one epoch × 20)",
+    target: { intel: 0.1, amd: 0.1 },
+    whole: { epochs: 20, cached: false },
+  },
+  {
+    ...demoRow,
+    name: "demo-cached",
+    title: "same; PyTorch keeps its features too",
+    target: { intel: 1, amd: 1 },
+    whole: { epochs: 20, cached: true },
+  },
 ];
 
 /** Writes a row's files into `folder`. */
@@ -113,5 +142,24 @@ export async function writeTask(row: Row, folder: string, threads: number): Prom
   const [model, tensors] = [join(folder, `${row.name}.onnx`), join(folder, `${row.name}.safetensors`)];
   await writeModel({ graph, irVersion: 10, producerName: "", producerVersion: "", metadata: new Map() }, model);
   await writeSafetensors(tensors, { tensors: new Map([...graph.initializers, ["samples", samples], ["labels", labels]]), metadata: new Map() });
-  return { kind, model, tensors, sizes, freeze, optimizer, batchSize, threads };
+  return { kind, model, tensors, sizes, freeze, optimizer, batchSize, threads, onlyWhole: row.whole !== undefined };
+}
+
+/** Writes a recipe that trains a task from the demo's files; ours reads it, the peers have the task. */
+export async function writeWhole({ epochs, cached }: NonNullable<Row["whole"]>, task: Task, folder: string): Promise<WholeRun> {
+  const { freeze, optimizer, batchSize, threads } = task;
+  const { type, learningRate, betas, epsilon, weightDecay } = optimizer;
+  const samples = await writeDemoTable(folder, wholeSamples);
+  const recipe = {
+    ...demoRecipe(samples),
+    freeze,
+    optimizer: { type, learningRate, betas, epsilon, weightDecay },
+    batchSize,
+    epochs,
+    threads,
+    shuffle: false,
+  };
+  const path = join(folder, "demo.finetune.json");
+  await writeFile(path, JSON.stringify(recipe));
+  return { recipe: path, epochs, cached, peerEpochs: 1 };
 }

@@ -1,6 +1,6 @@
 // The bench's results as text for a terminal.
 
-import { stepTime, type RowResult, type SideResult } from "./measure.js";
+import { timeOf, type RowResult, type SideResult } from "./measure.js";
 import type { Peer } from "./peers.js";
 import type { Cost, Profile } from "./profile.js";
 import { pairedRatio } from "./statistics.js";
@@ -16,7 +16,7 @@ export function printTable(results: readonly RowResult[], peers: readonly Peer[]
 
 function cellOf(side: SideResult, ours: SideResult): string {
   if (side.status === "impossible") return `– ${side.reason}`;
-  const time = `${stepTime(side).toFixed(2)} ms`.padStart(12);
+  const time = `${timeOf(side).toFixed(2)} ms`.padStart(12);
   const memory = side.peakMemory === undefined ? "" : `${(side.peakMemory / 2 ** 20).toFixed(0)} MiB`.padStart(10);
   const ratio = side === ours || ours.status === "impossible" ? "" : `  ours ÷ this: ${pairedRatio(ours.milliseconds, side.milliseconds).toFixed(2)}`;
   const losses = side.status === "differs" ? `  losses differ by ${side.difference.toExponential(1)}` : "";

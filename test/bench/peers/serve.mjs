@@ -67,6 +67,7 @@ export async function serve(prepare) {
       training = await prepare(body);
       return { description: training.description, milliseconds: performance.now() - start };
     }
+    if (verb === "whole") throw new Error("this peer has no whole runs");
     const losses = [];
     for (let i = 0; i < body.steps; i++, step++) losses.push(await training?.train(step));
     return { losses, milliseconds: performance.now() - start };

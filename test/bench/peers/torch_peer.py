@@ -144,11 +144,26 @@ class OnnxModel(nn.Module):
                 raise ValueError(f"this peer has no operator {node.op_type}")
             self.nodes.append((OPERATORS[node.op_type], list(node.input), node.output[0], attributes))
 
+    def split(self):
+        """Nodes that nothing trainable acts on, those behind them, and the values that the latter read of the former."""
+        trainable = {name for name, weight in zip(self.weight_names, self.weights) if weight.requires_grad}
+        before, behind, reads = [], [], set()
+        for node in self.nodes:
+            moving = any(name in trainable for name in node[1])
+            (behind if moving else before).append(node)
+            if moving:
+                trainable.add(node[2])
+                reads.update(name for name in node[1] if name not in trainable)
+        return before, behind, reads
+
     def forward(self, x):
-        values = {self.input: x, **self.constants, **dict(zip(self.weight_names, self.weights))}
-        for operator, inputs, output, attributes in self.nodes:
+        return self.run(self.nodes, {self.input: x})[self.output]
+
+    def run(self, nodes, values):
+        values = {**self.constants, **dict(zip(self.weight_names, self.weights)), **values}
+        for operator, inputs, output, attributes in nodes:
             values[output] = operator(attributes, *[values[name] for name in inputs])
-        return values[self.output]
+        return values
 
 
 def convolution(attributes, x, weight, bias=None):
@@ -234,17 +249,47 @@ class Training:
         return {"losses": losses, "milliseconds": (time.perf_counter() - start) * 1000}
 
 
+def train_whole(task, epochs, cached, peer_epochs):
+    """Trains from the start in file order, the frozen part without gradients; answers the first losses and the time of all epochs."""
+    training = Training(task)
+    model, samples, labels, size = training.model, training.samples, training.labels, training.batch_size
+    before, behind, reads = model.split()
+    reads = [name for name in reads if name not in model.weight_names and name not in model.constants]
+    losses = []
+
+    def features(at):
+        with torch.no_grad():
+            values = model.run(before, {model.input: samples[at : at + size]})
+            return {name: values[name] for name in reads}
+
+    start = time.perf_counter()
+    batches = range(0, len(samples), size)
+    kept = {at: features(at) for at in batches} if cached else None
+    measured = epochs if cached else peer_epochs
+    for _ in range(measured):
+        for at in batches:
+            training.optimizer.zero_grad(set_to_none=True)
+            values = kept[at] if cached else features(at)
+            loss = functional.cross_entropy(model.run(behind, values)[model.output], labels[at : at + size])
+            loss.backward()
+            training.optimizer.step()
+            losses.append(loss.item())
+    return {"losses": losses[:10], "milliseconds": (time.perf_counter() - start) * 1000 * epochs / measured}
+
+
 def main():
-    training = None
+    training, task = None, None
     for line in sys.stdin:
         request = json.loads(line)
         verb, body = request["verb"], request["body"]
         try:
             if verb == "prepare":
                 start = time.perf_counter()
-                training = Training(body)
+                task, training = body, None if body["onlyWhole"] else Training(body)
                 milliseconds = (time.perf_counter() - start) * 1000
                 reply = {"description": f"PyTorch {torch.__version__}", "milliseconds": milliseconds}
+            elif verb == "whole":
+                reply = train_whole(task, body["epochs"], body["cached"], body["peerEpochs"])
             else:
                 reply = training.run(body["steps"])
             print(json.dumps({"body": reply}), flush=True)
