@@ -116,7 +116,8 @@ export class TrainView {
     );
     for (const line of freezeTable(plan.layers, colors)) this.#print(line);
     this.#print(`  ${totalsLine(plan.totals)}`);
-    if (plan.prefix !== undefined) this.#print(`  Frozen up to "${plan.prefix}": that part runs once per sample`);
+    const often = plan.augmented === true ? "once per held-out sample, and once per training sample and epoch" : "once per sample";
+    if (plan.prefix !== undefined) this.#print(`  Frozen up to "${plan.prefix}": that part runs ${often}`);
     this.#print();
   }
 

@@ -22,16 +22,15 @@ export const luma = [0.299, 0.587, 0.114] as const;
 export function jitterColors(sample: Float32Array, image: ImageShape, factors: ColorFactors, [low, high]: readonly [number, number]): void {
   const { brightness, contrast, saturation, turn } = factors;
   const size = image.height * image.width;
-  const keep = (value: number): number => Math.min(Math.max(value, low), high);
-  if (brightness !== undefined) for (let i = 0; i < sample.length; i += 1) sample[i] = keep(low + (sample[i] - low) * brightness);
+  if (brightness !== undefined) for (let i = 0; i < sample.length; i += 1) sample[i] = clamp(low + (sample[i] - low) * brightness, low, high);
   if (contrast !== undefined) {
     const mean = meanGrey(sample, image.channels, size);
-    for (let i = 0; i < sample.length; i += 1) sample[i] = keep(mean + (sample[i] - mean) * contrast);
+    for (let i = 0; i < sample.length; i += 1) sample[i] = clamp(mean + (sample[i] - mean) * contrast, low, high);
   }
   if (saturation !== undefined) {
     for (let i = 0; i < size; i += 1) {
       const grey = luma[0] * sample[i] + luma[1] * sample[i + size] + luma[2] * sample[i + 2 * size];
-      for (let at = i; at < sample.length; at += size) sample[at] = keep(grey + (sample[at] - grey) * saturation);
+      for (let at = i; at < sample.length; at += size) sample[at] = clamp(grey + (sample[at] - grey) * saturation, low, high);
     }
   }
   if (turn !== undefined) turnHue(sample, size, turn, low, high);
@@ -50,16 +49,22 @@ function meanGrey(sample: Float32Array, channels: number, size: number): number 
 /** Turns the hue of each pixel; its largest and smallest channel stay as they are. Source: Smith, "Color gamut transform pairs", 1978 (HSV). */
 function turnHue(sample: Float32Array, size: number, turn: number, low: number, high: number): void {
   for (let i = 0; i < size; i += 1) {
-    const [r, g, b] = [sample[i], sample[i + size], sample[i + 2 * size]].map((v) => Math.min(Math.max(v, low), high));
+    const r = clamp(sample[i], low, high);
+    const g = clamp(sample[i + size], low, high);
+    const b = clamp(sample[i + 2 * size], low, high);
     const most = Math.max(r, g, b);
     const spread = most - Math.min(r, g, b);
     if (spread === 0) continue;
     const sixth = most === r ? (g - b) / spread : most === g ? 2 + (b - r) / spread : 4 + (r - g) / spread;
     const hue = (((sixth + 6 * turn) % 6) + 6) % 6;
     // How far each channel is below the largest, as a function of the hue: 0 for two sixths, then a slope, then all of the spread.
-    for (const [channel, shift] of [5, 3, 1].entries()) {
-      const k = (shift + hue) % 6;
+    for (let channel = 0; channel < 3; channel += 1) {
+      const k = (5 - 2 * channel + hue) % 6;
       sample[i + channel * size] = most - spread * Math.max(0, Math.min(k, 4 - k, 1));
     }
   }
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(Math.max(value, low), high);
 }

@@ -50,28 +50,33 @@ export function shiftImages(
 export function rotateImages(
   from: Float32Array,
   to: Float32Array,
-  { channels, height, width }: ImageShape,
+  image: ImageShape,
   { degrees, fill }: { readonly degrees: number; readonly fill: number },
 ): void {
-  const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
-  const [middleY, middleX] = [(height - 1) / 2, (width - 1) / 2];
-  const size = height * width;
+  const { channels, height, width } = image;
+  const cos = Math.cos((degrees * Math.PI) / 180);
+  const sin = Math.sin((degrees * Math.PI) / 180);
+  const middleY = (height - 1) / 2;
+  const middleX = (width - 1) / 2;
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
-      const [dy, dx] = [y - middleY, x - middleX];
-      const sourceY = middleY + dx * sin + dy * cos;
-      const sourceX = middleX + dx * cos - dy * sin;
-      const [top, left] = [Math.floor(sourceY), Math.floor(sourceX)];
-      const [shareY, shareX] = [sourceY - top, sourceX - left];
+      const sourceY = middleY + (x - middleX) * sin + (y - middleY) * cos;
+      const sourceX = middleX + (x - middleX) * cos - (y - middleY) * sin;
+      const top = Math.floor(sourceY);
+      const left = Math.floor(sourceX);
       for (let channel = 0; channel < channels; channel += 1) {
-        const at = (row: number, column: number): number =>
-          row < 0 || row >= height || column < 0 || column >= width ? fill : from[channel * size + row * width + column];
-        const above = mix(at(top, left), at(top, left + 1), shareX);
-        const below = mix(at(top + 1, left), at(top + 1, left + 1), shareX);
-        to[channel * size + y * width + x] = mix(above, below, shareY);
+        const base = channel * height * width;
+        const above = mix(pixel(from, base, image, top, left, fill), pixel(from, base, image, top, left + 1, fill), sourceX - left);
+        const below = mix(pixel(from, base, image, top + 1, left, fill), pixel(from, base, image, top + 1, left + 1, fill), sourceX - left);
+        to[base + y * width + x] = mix(above, below, sourceY - top);
       }
     }
   }
+}
+
+/** A value of the channel that begins at `base`, or the fill outside. */
+function pixel(from: Float32Array, base: number, { height, width }: ImageShape, row: number, column: number, fill: number): number {
+  return row < 0 || row >= height || column < 0 || column >= width ? fill : from[base + row * width + column];
 }
 
 /** Resizes a box, in fractions of height and width, to the whole: bilinear with half-pixel centres, pixels at the border repeated. */

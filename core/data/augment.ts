@@ -59,13 +59,12 @@ export interface Augmentation {
 type Change = (sample: Float32Array, random: Stream) => void;
 
 /**
- * The transform with the augmentation in it: before the first `normalize`, or at the end, where the sample has the size that the model sees.
- * With steps of no strength it gives the same bits as the transform alone.
+ * The transform with the augmentation in it: at the last place before the first `normalize` where the sample has at least two axes, so that it
+ * has the size that the model sees and the values of a picture. With steps of no strength it gives the same bits as the transform alone.
  * @throws recipe/augment naming the step (the first is 1), what it needs and what it got; recipe/transform
  */
 export function compileAugmentation(steps: readonly AugmentStep[], transform: readonly TransformStep[], inputShape: readonly number[]): Augmentation {
-  const normalize = transform.findIndex((step) => "normalize" in step);
-  const place = normalize < 0 ? transform.length : normalize;
+  const place = placeIn(transform, inputShape);
   const before = compileTransform(transform.slice(0, place), inputShape);
   const after = compileTransform(transform.slice(place), before.outputShape, place + 1);
   const changes = steps.map((step, i) => compileStep(step, before.outputShape, i + 1));
@@ -80,6 +79,14 @@ export function compileAugmentation(steps: readonly AugmentStep[], transform: re
     },
     ...(mixups.length === 0 ? {} : { mix: (draw: Draw, rows: Uint32Array) => drawMix(mixups[0].alpha, draw, rows) }),
   };
+}
+
+/** How many steps of the transform come before the augmentation. */
+function placeIn(transform: readonly TransformStep[], inputShape: readonly number[]): number {
+  const normalize = transform.findIndex((step) => "normalize" in step);
+  const last = normalize < 0 ? transform.length : normalize;
+  for (let place = last; place >= 0; place -= 1) if (compileTransform(transform.slice(0, place), inputShape).outputShape.length >= 2) return place;
+  return last;
 }
 
 function drawMix(alpha: number, { seed, epoch, index }: Draw, rows: Uint32Array): Mix {

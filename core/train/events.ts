@@ -53,6 +53,8 @@ export interface PlanEvent {
   readonly totals: MarkTotals;
   /** Value that the frozen prefix ends at, where there is one. */
   readonly prefix?: string;
+  /** Training samples are augmented: the prefix runs for each of them in each epoch. */
+  readonly augmented?: true;
   readonly samples: { readonly train: number; readonly validation: number; readonly test: number };
   readonly epochs: number;
   readonly stepsPerEpoch: number;

@@ -29,6 +29,7 @@ export function planEvent(
     layers: rowsOf(graph.marked),
     totals: totalsOf(graph.marked),
     ...(cut === undefined ? {} : { prefix: cut }),
+    ...(job.augmentation === undefined ? {} : { augmented: true }),
     samples: { train: train.length, validation: validation.length, test: test.length },
     epochs: phase.epochs,
     stepsPerEpoch: steps(phase),

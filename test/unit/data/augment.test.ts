@@ -215,6 +215,13 @@ describe("augmentation, drawn", () => {
     assert.ok(output[0] === 2 || output[0] === 0, String(output[0]));
   });
 
+  it("changes samples where they still have axes, also when the model takes them in a row", () => {
+    const values = noiseOf(12);
+    const rows: readonly TransformStep[] = [{ reshape: [3, 4] }, { scale: { from: [0, 1], to: [0, 2] } }, { reshape: [12] }];
+    const flipped = augmented([{ flip: "vertical", probability: 1 }], [12], values, draw(0), rows);
+    assert.deepEqual(flipped, Float32Array.from([...values.slice(8), ...values.slice(4, 8), ...values.slice(0, 4)], (v) => 2 * v));
+  });
+
   it("mixes with one of the given rows, the sample itself keeping the larger share", () => {
     const rows = Uint32Array.from([3, 5, 8]);
     for (const alpha of [0.01, 0.2, 1, 5]) {
