@@ -19,5 +19,6 @@ export { verifyFiles, verifyModels, type VerifyReport } from "./train/verify.js"
 export { hashTensor } from "./train/proof.js";
 export { readTrainingMetadata, type TrainingMetadata } from "./train/metadata.js";
 export { decodeSafetensors, encodeSafetensors, readSafetensors, writeSafetensors, type Safetensors } from "./train/safetensors.js";
-export { startWorker, type WorkerClient, type WorkerOptions } from "./worker/client.js";
+export { startWorker, type WorkerClient } from "./worker/client.js";
+export type { WorkerOptions } from "./worker/link.js";
 export { version } from "./version.js";

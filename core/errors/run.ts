@@ -143,6 +143,8 @@ export const workerEnded = (role: string, reason: string) =>
     "A run that was going on can be taken up again from its last checkpoint: --resume RUN.",
   );
 
+export const feedNotOpen = () => make("run/feed", "samples were asked of a feed that has not been told which", {});
+
 export const unforeseen = (cause: unknown) =>
   make("run/unforeseen", `something failed that should not: ${cause instanceof Error ? cause.message : String(cause)}`, {
     stack: cause instanceof Error ? cause.stack : undefined,

@@ -3,6 +3,7 @@
 
 import type { BlockedReason, Mark } from "../autodiff/freeze.js";
 import type { ErrorCode } from "../errors.js";
+import type { Feed } from "./feed.js";
 import type { ProofSummary } from "./proof.js";
 import type { SetMetrics } from "./state.js";
 
@@ -17,6 +18,8 @@ export interface TrainRequest {
   readonly provider?: string;
   /** Keep features of the frozen part on disk, and use those that are there (default true). */
   readonly cache?: boolean;
+  /** Whether samples are made ahead of the steps, in a worker of their own: always, or never; left out: where it pays. Same results in any case. */
+  readonly feed?: boolean;
 }
 
 /** Counts of elements by mark; `parameters` is the sum of `trainable`, `frozen` and `blocked`. */
@@ -90,6 +93,8 @@ export interface StepEvent {
   /** Length of all gradients together before they were scaled to `optimizer.clip.norm`; absent without that limit. */
   readonly gradientNorm?: number;
   readonly samplesPerSecond: number;
+  /** Milliseconds that the steps of this epoch have waited for their samples so far. */
+  readonly waited: number;
 }
 
 export interface EpochEvent {
@@ -101,6 +106,8 @@ export interface EpochEvent {
   readonly validation?: SetMetrics;
   /** Early stopping makes this the phase's last epoch. */
   readonly endsEarly?: boolean;
+  /** Milliseconds that its steps have waited for their samples. */
+  readonly waited: number;
 }
 
 export interface CheckpointEvent {
@@ -175,4 +182,6 @@ export interface TrainHooks {
   readonly emit: (event: TrainEvent) => void;
   /** Asked between steps and between batches of the frozen part; true ends the run with a checkpoint. */
   readonly stopRequested: () => boolean;
+  /** Starts a worker that makes samples ahead of the steps; left out: they are made where the run goes on. */
+  readonly startFeed?: () => Feed;
 }

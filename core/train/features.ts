@@ -7,6 +7,7 @@ import type { DType } from "../graph/types.js";
 import type { HostTensor } from "../runtime/executor.js";
 import { hostTensor } from "../runtime/host-tensor.js";
 import type { CachedFeatures } from "./feature-cache.js";
+import type { MakeRequest } from "./feed.js";
 
 /** One value at the frost line. `shape` is that of a single sample, its axis 0 included. */
 export interface FeatureValue {
@@ -21,10 +22,18 @@ export interface FeatureMaker {
   readonly batchSize: number;
   /** With an `epoch` the samples are augmented as in that epoch. */
   make(indices: readonly number[], epoch?: number): Promise<readonly HostTensor[]>;
+  /** Hears what it will be asked for, in order, so that it may work ahead. */
+  expect?(requests: Iterable<MakeRequest>): void;
   /** Runs of the frozen prefix so far. */
   executions(): number;
-  /** Frees what only making needs; called when everything is kept. */
+  /** Frees what only making needs; it can be asked again afterwards. */
   release(): Promise<void>;
+}
+
+/** Samples that will be gathered together. With an `epoch` they are training samples. */
+export interface Gathering {
+  readonly rows: readonly number[];
+  readonly epoch?: number;
 }
 
 export interface FeatureProgress {
@@ -62,6 +71,8 @@ export class FeatureStore {
   #progress: FeatureProgress = { done: 0, reused: 0, executions: 0 };
   /** Place of each sample among those that are kept, where not all of them are. */
   readonly #places: Uint32Array | undefined;
+  /** What `gather` answers, by number of samples. */
+  readonly #gathered = new Map<number, readonly HostTensor[]>();
 
   constructor(maker: FeatureMaker, options: FeatureOptions) {
     this.#maker = maker;
@@ -84,31 +95,59 @@ export class FeatureStore {
 
   /** Computes what is not there yet, batch by batch in file order. Answers false where a stop came first. */
   async fill(): Promise<boolean> {
-    const { memoryLimit, kept } = this.#options;
-    const samples = this.#count;
-    const total = samples * this.#recordBytes;
-    if (total <= memoryLimit) this.#memory = new Uint8Array(total);
+    const total = this.#count * this.#recordBytes;
+    if (total <= this.#options.memoryLimit) this.#memory = new Uint8Array(total);
     let done = this.#takeCached();
     if (this.#kept) this.#report(done, done);
-    for (let batches = 1; done < samples && this.#kept; batches++) {
+    if (this.#kept && done < this.#count) this.#maker.expect?.(this.#fillRequests(done));
+    let batches = 1;
+    for (const { indices } of this.#fillRequests(done)) {
+      if (!this.#kept) break;
       if (this.#options.stopRequested()) {
         await this.#commit();
         return false;
       }
-      const places = range(done, Math.min(samples, done + this.#maker.batchSize));
-      const indices = kept === undefined ? places : places.map((place) => kept[place]);
-      const records = await this.#makeRecords(indices);
-      this.#memory?.set(records, done * this.#recordBytes);
+      const records = await this.#makeRecords(indices, done);
       this.#append(records);
       done += indices.length;
-      if (batches % commitEvery === 0) await this.#commit();
+      if (batches++ % commitEvery === 0) await this.#commit();
       this.#report(done, this.#progress.reused);
       // A stop is a message: it is read here.
       await new Promise(setImmediate);
     }
     await this.#commit();
-    if (this.#kept && kept === undefined) await this.#maker.release();
+    if (this.#kept && this.#options.kept === undefined) await this.#maker.release();
     return true;
+  }
+
+  /** Batches of what is kept, from place `from` on. */
+  *#fillRequests(from: number): Generator<MakeRequest> {
+    const { kept } = this.#options;
+    const [count, size] = [this.#count, this.#maker.batchSize];
+    for (let start = from; start < count; start += size) {
+      const places = range(start, Math.min(count, start + size));
+      yield { indices: kept === undefined ? places : places.map((place) => kept[place]) };
+    }
+  }
+
+  /** Says what will be gathered next, in order, so that what has to be made for it is made ahead. */
+  expect(gatherings: Iterable<Gathering>): void {
+    if (this.#isMade() || this.#isMade(0)) this.#maker.expect?.(this.#gatherRequests(gatherings));
+  }
+
+  *#gatherRequests(gatherings: Iterable<Gathering>): Generator<MakeRequest> {
+    for (const { rows, epoch } of gatherings) if (this.#isMade(epoch)) yield* this.#requests(rows, epoch);
+  }
+
+  /** Whether gathering means making: for training samples where an epoch is given. */
+  #isMade(epoch?: number): boolean {
+    return !this.#kept || (epoch !== undefined && this.#places !== undefined);
+  }
+
+  *#requests(rows: readonly number[], epoch?: number): Generator<MakeRequest> {
+    const size = this.#maker.batchSize;
+    for (let start = 0; start < rows.length; start += size)
+      yield { indices: rows.slice(start, start + size), ...(epoch === undefined ? {} : { epoch }) };
   }
 
   /** Number of samples whose features are kept. */
@@ -123,22 +162,33 @@ export class FeatureStore {
 
   /**
    * Features of the given samples, one tensor per value, samples along axis 0. With an `epoch` they are training samples: where these are
-   * augmented, as in that epoch.
+   * augmented, as in that epoch. The next call for as many samples writes over what this one answers.
    */
   async gather(indices: readonly number[], epoch?: number): Promise<readonly HostTensor[]> {
-    const tensors = this.#maker.values.map(({ dtype, shape }) => hostTensor(dtype, [indices.length * (shape[0] ?? 1), ...shape.slice(1)]));
+    let tensors = this.#gathered.get(indices.length);
+    if (tensors === undefined) {
+      tensors = this.#maker.values.map(({ dtype, shape }) => hostTensor(dtype, [indices.length * (shape[0] ?? 1), ...shape.slice(1)]));
+      this.#gathered.set(indices.length, tensors);
+    }
     const targets = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    if (epoch !== undefined && this.#places !== undefined) await this.#gatherMade(indices, targets, epoch);
-    else if (!this.#gatherKept(indices, targets)) await this.#gatherMade(indices, targets);
+    await this.gatherInto(targets, indices, epoch);
     return tensors;
   }
 
-  async #gatherMade(indices: readonly number[], targets: readonly Uint8Array[], epoch?: number): Promise<void> {
-    const size = this.#recordBytes;
-    for (let start = 0; start < indices.length; start += this.#maker.batchSize) {
-      const part = indices.slice(start, start + this.#maker.batchSize);
-      const records = await this.#makeRecords(part, epoch);
-      for (let i = 0; i < part.length; i++) this.#scatter(records.subarray(i * size, (i + 1) * size), targets, start + i);
+  /** The same into memory that is given: for each value the bytes of so many samples. */
+  async gatherInto(targets: readonly Uint8Array[], indices: readonly number[], epoch?: number): Promise<void> {
+    if (this.#isMade(epoch) || !this.#gatherKept(indices, targets)) await this.#gatherMade(indices, targets, epoch);
+  }
+
+  async #gatherMade(rows: readonly number[], targets: readonly Uint8Array[], epoch?: number): Promise<void> {
+    let done = 0;
+    for (const { indices } of this.#requests(rows, epoch)) {
+      const tensors = await this.#maker.make(indices, epoch);
+      for (const [v, size] of this.#bytesPerValue.entries()) {
+        const { buffer, byteOffset } = tensors[v].data;
+        targets[v].set(new Uint8Array(buffer, byteOffset, indices.length * size), done * size);
+      }
+      done += indices.length;
     }
   }
 
@@ -167,10 +217,11 @@ export class FeatureStore {
     }
   }
 
-  /** Gives back what can be had again: the memory where the features are on disk too, and what made augmented ones. */
+  /** Gives back what can be had again: the memory where the features are on disk too, and what makes them. */
   async rest(): Promise<void> {
     if (this.#cache !== undefined) this.#memory = undefined;
-    if (this.#places !== undefined) await this.#maker.release();
+    this.#gathered.clear();
+    await this.#maker.release();
   }
 
   async close(): Promise<void> {
@@ -199,13 +250,15 @@ export class FeatureStore {
     }
   }
 
-  async #makeRecords(indices: readonly number[], epoch?: number): Promise<Uint8Array> {
-    const tensors = await this.#maker.make(indices, epoch);
-    const records = new Uint8Array(indices.length * this.#recordBytes);
+  /** Features of a batch as records: in the memory from place `at` on, or in new memory where there is none. */
+  async #makeRecords(indices: readonly number[], at: number): Promise<Uint8Array> {
+    const tensors = await this.#maker.make(indices);
+    const [start, length] = [at * this.#recordBytes, indices.length * this.#recordBytes];
+    const records = this.#memory?.subarray(start, start + length) ?? new Uint8Array(length);
     let offset = 0;
     for (const [v, { data }] of tensors.entries()) {
-      const source = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       const size = this.#bytesPerValue[v];
+      const source = new Uint8Array(data.buffer, data.byteOffset, indices.length * size);
       for (let i = 0; i < indices.length; i++) records.set(source.subarray(i * size, (i + 1) * size), i * this.#recordBytes + offset);
       offset += size;
     }

@@ -14,7 +14,7 @@ import type { Job } from "./job.js";
 import { buildPhaseGraph, type PhaseGraph, type SettledPhase } from "./phase-graph.js";
 import { PhaseRuntime, type Weights } from "./phase-runtime.js";
 import { namedForProof } from "./proof.js";
-import { openFeatures, type FeatureContext } from "./prefix.js";
+import { openFeatures, type FeatureContext } from "./open-features.js";
 import { mixesOf } from "./samples.js";
 import { tensorsOf, type Snapshot } from "./state.js";
 
@@ -45,7 +45,7 @@ export async function openPhase(
   const started = { whole: overlay(job.whole, start), graph: overlay(job.graph, start), batch: job.batch };
   const graph = buildPhaseGraph(started, phase, job.context);
   onGraph?.(graph);
-  const features = await openFeatures(job, phase.name, graph, context);
+  const features = await openFeatures(job, phase, graph, context);
   let filled = false;
   try {
     filled = await features.fill();

@@ -32,6 +32,8 @@ export interface BatchResult {
 export interface TrainingResult extends BatchResult {
   /** Gradient of the loss by trainable tensor, float32 in the tensor's shape. Overwritten by the next step. */
   readonly gradients: ReadonlyMap<string, Gradient>;
+  /** Milliseconds from asking for the samples' features to having them. */
+  readonly waited: number;
 }
 
 /** The weights that a program is fed: masters of the trainable tensors, and running statistics that move. */
@@ -72,10 +74,12 @@ export class PhaseRuntime {
     for (const mask of compiled.masks) drawMask(mask, this.#seed, step);
     const masks = Object.fromEntries(compiled.masks.map(({ input, tensor }) => [input, tensor]));
     const target = targetTensor(this.#targets, rows, compiled.target, mixes);
+    const asked = performance.now();
     const feeds = await this.#feeds(compiled, rows, weights, epoch);
+    const waited = performance.now() - asked;
     const outputs = await compiled.program.run({ ...feeds, [compiled.target.name]: target, ...masks }, compiled.into);
     for (const { buffer, output, momentum } of compiled.statistics) mix(weights.get(buffer), outputs[output], momentum);
-    return { ...resultOf(compiled, outputs), ...(mixes === undefined ? {} : { mixes }), gradients: compiled.gradients };
+    return { ...resultOf(compiled, outputs), ...(mixes === undefined ? {} : { mixes }), gradients: compiled.gradients, waited };
   }
 
   /** Loss and prediction on the samples `rows`, in inference form. */

@@ -22,12 +22,19 @@ export interface SampleJob {
 
 /**
  * Samples `indices`, [count, …]; what they leave open is zero. With an `epoch` (of all phases together) they are training samples, augmented
- * as in that epoch. A sample is the same whichever others it is read with.
+ * as in that epoch. A sample is the same whichever others it is read with. They are written to `into` where it is as long as they are.
  */
-export async function readSamples(job: SampleJob, indices: readonly number[], count: number, epoch?: number): Promise<HostTensor> {
+export async function readSamples(
+  job: SampleJob,
+  indices: readonly number[],
+  count: number,
+  epoch?: number,
+  into?: Float32Array,
+): Promise<HostTensor> {
   const { transform, input } = job;
   const size = elementCount(transform.outputShape);
-  const data = new Float32Array(count * size);
+  const data = into?.length === count * size ? into : new Float32Array(count * size);
+  data.fill(0, indices.length * size);
   const slots = indices.map((_, i) => data.subarray(i * size, (i + 1) * size));
   const { augmentation } = job;
   if (epoch === undefined || augmentation === undefined) {

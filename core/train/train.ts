@@ -49,7 +49,7 @@ async function runJob(job: Job, request: TrainRequest, hooks: TrainHooks, starte
   const run = request.resume === undefined ? await createRun(recipe.folder) : await findRun(recipe.folder, request.resume);
   try {
     const state = request.resume === undefined ? initialState() : await resumedState(run, job.id);
-    return await new Session({ job, chosen, run, state, hooks, started, cache: request.cache ?? true }).go();
+    return await new Session({ job, chosen, run, state, hooks, started, cache: request.cache ?? true, feed: request.feed }).go();
   } finally {
     run.close();
   }
@@ -80,6 +80,7 @@ interface SessionOptions {
   readonly hooks: TrainHooks;
   readonly started: number;
   readonly cache: boolean;
+  readonly feed: boolean | undefined;
 }
 
 /** What a stretch of a run reads of the record that the one before it left. */
@@ -102,7 +103,7 @@ class Session {
   }
 
   async go(): Promise<TrainResult> {
-    const { job, chosen, run, state, cache } = this.#options;
+    const { job, chosen, run, state, cache, feed } = this.#options;
     await this.#takeUp();
     await this.#record("running");
     for (const message of job.warnings) this.#emit({ event: "warning", code: "recipe/warning", message });
@@ -112,6 +113,7 @@ class Session {
     const trainer = new Trainer(job, state, {
       executor: chosen.executor,
       hooks: this.#hooks,
+      ...(feed === undefined ? {} : { feed }),
       ...(cache ? { cacheFolder: join(job.recipe.folder, ".frostline", "cache") } : {}),
       checkpoint: ({ name, freeze }) => this.#checkpoint(name, freeze),
       onPlan: (planned, index) => this.#onPlan(planned, index),

@@ -9,6 +9,7 @@ import { learningRateAt } from "../optim/schedules.js";
 import type { Executor } from "../runtime/executor.js";
 import { masterOf } from "../runtime/host-tensor.js";
 import type { TrainHooks } from "./events.js";
+import type { Gathering } from "./features.js";
 import { addBatch, evaluateRows, setMetrics, type Evaluation, type EvaluationOptions } from "./evaluate.js";
 import type { Job } from "./job.js";
 import { dtypesOf, openPhase, type OpenPhase } from "./open-phase.js";
@@ -36,6 +37,8 @@ import { WeightUpdate } from "./update.js";
 export interface TrainerOptions {
   readonly executor: Executor;
   readonly hooks: TrainHooks;
+  /** Whether samples are made by a feed: as `TrainRequest.feed`. */
+  readonly feed?: boolean;
   /** Where features are kept between runs; undefined for nowhere. */
   readonly cacheFolder?: string;
   /** The frozen prefix of a phase has run once more. */
@@ -59,6 +62,8 @@ export class Trainer {
   readonly #options: TrainerOptions;
   readonly #open = new Map<number, OpenPhase>();
   #lastCheckpoint = performance.now();
+  /** Milliseconds that the steps of this epoch have waited for their samples. */
+  #waited = 0;
 
   constructor(job: Job, state: RunState, options: TrainerOptions) {
     this.#job = job;
@@ -124,6 +129,7 @@ export class Trainer {
     this.#beginPhase(opened);
     const update = new WeightUpdate(opened, this.#state);
     for (const name of [...graph.trainable, ...graph.movingStatistics]) trained.add(name);
+    opened.runtime.features.expect(this.#gatherings(phase));
     while (position.epoch < phase.epochs && !this.#endsEarly(phase)) {
       if ((await this.#trainEpoch(opened, update)) === "stopped") return "stopped";
       if ((await this.#finishEpoch(opened)) === "stopped") return "stopped";
@@ -155,15 +161,13 @@ export class Trainer {
 
   async #trainEpoch(opened: OpenPhase, update: WeightUpdate): Promise<Ending> {
     const { phase } = opened;
-    const { recipe, split, targets } = this.#job;
     const state = this.#state;
     const { position } = state;
-    const balance = recipe.sampling === "balanced" && targets.kind === "classes" ? targets.indices : undefined;
-    const order = epochRows(split.train, { seed: recipe.seed, epoch: position.totalEpochs, shuffle: recipe.shuffle, balance });
-    const steps = batches(order, phase.batchSize * phase.accumulate);
+    const steps = this.#stepsOf(phase, position.totalEpochs);
     const { schedule } = phase;
     const reductions = schedule.type === "reduceOnPlateau" ? countReductions(schedule, validationLosses(state, phase.name)) : 0;
     const started = performance.now();
+    this.#waited = 0;
     let seen = 0;
     while (position.batch < steps.length) {
       if (this.#options.hooks.stopRequested()) return "stopped";
@@ -185,12 +189,34 @@ export class Trainer {
         ...groupRates(phase, rateOf),
         ...report,
         samplesPerSecond: (seen * 1000) / (performance.now() - started),
+        waited: Math.round(this.#waited),
       });
       // The runtime blocks this thread; messages such as a stop are read here.
       await new Promise(setImmediate);
       if (performance.now() - this.#lastCheckpoint > checkpointEvery) await this.#checkpoint(phase);
     }
     return "completed";
+  }
+
+  /** The rows of each step of an epoch, which counts on over the phases. */
+  #stepsOf({ batchSize, accumulate }: SettledPhase, epoch: number): readonly Uint32Array[] {
+    const { recipe, split, targets } = this.#job;
+    const balance = recipe.sampling === "balanced" && targets.kind === "classes" ? targets.indices : undefined;
+    return batches(epochRows(split.train, { seed: recipe.seed, epoch, shuffle: recipe.shuffle, balance }), batchSize * accumulate);
+  }
+
+  /** Samples in the order in which the rest of the phase reads them, if early stopping does not end it before. */
+  *#gatherings(phase: SettledPhase): Generator<Gathering> {
+    const { position } = this.#state;
+    const { validation } = this.#job.split;
+    let { batch, totalEpochs } = position;
+    for (let { epoch } = position; epoch < phase.epochs; epoch += 1) {
+      for (const rows of this.#stepsOf(phase, totalEpochs).slice(batch))
+        for (const part of batches(rows, phase.batchSize)) yield { rows: [...part], epoch: totalEpochs };
+      for (const part of batches(validation, phase.batchSize)) yield { rows: [...part] };
+      batch = 0;
+      totalEpochs += 1;
+    }
   }
 
   /** Gathers the gradients of one step's rows, batch by batch; answers their mean loss. @throws run/diverged */
@@ -206,6 +232,7 @@ export class Trainer {
       // Each batch of a step has dropout masks of its own.
       const result = await runtime.train(part, state.weights, step + i * 2 ** 32, totalEpochs);
       if (!Number.isFinite(result.loss)) throw errors.diverged(step + 1, epoch + 1, result.loss);
+      this.#waited += result.waited;
       const share = weights[i] / whole;
       update.gather(result.gradients, share);
       state.sums = addBatch(state.sums, targets, part, result);
@@ -234,6 +261,7 @@ export class Trainer {
     this.#options.hooks.emit({
       event: "epoch",
       ...record,
+      waited: Math.round(this.#waited),
       ...(position.epoch + 1 < phase.epochs && this.#endsEarly(phase) ? { endsEarly: true } : {}),
     });
     return "completed";

@@ -26,13 +26,32 @@ export interface Endpoint {
 /** The end at a thread: a worker as its starter sees it, or the port that a worker was given. */
 export function threadEndpoint(port: MessagePort | Worker): Endpoint {
   return {
-    post: (message) => port.postMessage(message),
+    post: (message) => port.postMessage(message, buffersToMove(message)),
     onMessage: (listener) => port.on("message", listener),
     onClose: (listener) => port.once("terminate" in port ? "exit" : "close", listener),
     close: () => {
       if ("close" in port) port.close();
     },
   };
+}
+
+/** Buffers that go with a part of a message, as `moving` says. */
+const buffersOf = new WeakMap<object, readonly ArrayBuffer[]>();
+
+/**
+ * Marks params or a result: whole buffers of these arrays are moved to another thread, and are gone here, instead of being copied. To a
+ * process everything is copied.
+ */
+export function moving<T extends object>(part: T, arrays: readonly ArrayBufferView[]): T {
+  const whole = arrays.map(({ buffer, byteLength }) => (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? buffer : undefined));
+  buffersOf.set(part, [...new Set(whole)].filter((buffer) => buffer !== undefined)); // prettier-ignore
+  return part;
+}
+
+function buffersToMove(message: Message): readonly ArrayBuffer[] {
+  const { params, result } = message as { readonly params?: unknown; readonly result?: unknown };
+  const part = params ?? result;
+  return typeof part === "object" && part !== null ? (buffersOf.get(part) ?? []) : [];
 }
 
 /** The end at a process that was started with advanced serialisation: the child as its starter sees it, or the child itself. */

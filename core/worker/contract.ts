@@ -3,12 +3,14 @@
 
 import { NotificationType, RequestType, RequestType0, ResponseError } from "vscode-jsonrpc/node";
 import { EngineError, revive, unforeseen, type ErrorData } from "../errors.js";
+import type { HostTensor } from "../runtime/executor.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
+import type { FeedJob, MakeRequest } from "../train/feed.js";
 import type { InspectReport } from "../train/inspect.js";
 import type { VerifyReport } from "../train/verify.js";
 
 /** What a worker is for; each loads only what its role needs. */
-export const roles = ["inspect", "train"] as const;
+export const roles = ["inspect", "train", "feed"] as const;
 export type Role = (typeof roles)[number];
 
 export interface InspectRequest {
@@ -31,6 +33,12 @@ export const train = new RequestType<TrainRequest, DoneEvent, ErrorData>("train"
 /** Asks the run that is going on to end between steps, with a checkpoint. */
 export const stop = new NotificationType<Record<string, never>>("stop");
 export const trainEvent = new NotificationType<TrainEvent>("trainEvent");
+/** Once, before anything is asked of a feed. */
+export const feedOpen = new NotificationType<FeedJob>("feedOpen");
+/** Answered one after the other, in order; with null where the request was dropped meanwhile. */
+export const feedMake = new RequestType<MakeRequest, readonly HostTensor[] | null, ErrorData>("feedMake");
+/** Requests that are not answered yet are not wanted any more. */
+export const feedDrop = new NotificationType<Record<string, never>>("feedDrop");
 /** The worker stops what is going on, answers, closes its port and ends by itself. It is never terminated. */
 export const shutdown = new RequestType0<null, ErrorData>("shutdown");
 

@@ -12,9 +12,13 @@ export interface RoleServer {
   stop(): Promise<void>;
 }
 
-const servers: Readonly<Record<Role, () => Promise<{ readonly serve: (connection: MessageConnection) => RoleServer }>>> = {
+/** `entry` is the file that this worker was started from. */
+type Serve = (connection: MessageConnection, entry: string) => RoleServer;
+
+const servers: Readonly<Record<Role, () => Promise<{ readonly serve: Serve }>>> = {
   inspect: () => import("./inspect-role.js"),
   train: () => import("./train-role.js"),
+  feed: () => import("./feed-role.js"),
 };
 
 /** The role this thread or process was started in. */
@@ -34,7 +38,7 @@ async function start(): Promise<void> {
   const endpoint = ownEndpoint();
   const connection = connect(endpoint);
   const { serve } = await servers[ownRole()]();
-  const server = serve(connection);
+  const server = serve(connection, __filename);
   connection.onRequest(
     shutdown,
     answering(async () => {

@@ -5,8 +5,9 @@ import { train as runTraining } from "../train/train.js";
 import { answering } from "./connection.js";
 import { stop, train, trainEvent } from "./contract.js";
 import type { RoleServer } from "./entry.js";
+import { startFeed } from "./feed-client.js";
 
-export function serve(connection: MessageConnection): RoleServer {
+export function serve(connection: MessageConnection, entry: string): RoleServer {
   let stopRequested = false;
   let running: Promise<unknown> = Promise.resolve();
   connection.onNotification(stop, () => {
@@ -19,6 +20,8 @@ export function serve(connection: MessageConnection): RoleServer {
         // A starter that is gone cannot be told anything; the run then ends by itself.
         emit: (event) => void connection.sendNotification(trainEvent, event).catch(() => undefined),
         stopRequested: () => stopRequested,
+        // Wherever the run goes on, its feed is a thread there: what it makes is moved, not copied, and it ends where the run ends.
+        startFeed: () => startFeed({ entry }),
       });
       running = run.catch(() => undefined);
       return run;
