@@ -1,9 +1,11 @@
 // @ts-check
 // `npm test`: prepares the checkout, then runs the checks and every suite, two at a time, and prints `N passed, N failed` as its last
-// line. Arguments pick suites by name (`node test/run.mjs unit checks`); `long` are the suites that compute, all of them on WebAssembly.
+// line. Arguments pick suites by name (`node test/run.mjs unit checks`); `long` are the suites that compute, on WebAssembly and
+// the gradients on WebGPU too.
 
 import { join } from "node:path";
 import { build, install, root } from "./support/prepare.mjs";
+import { softwareDevice } from "./support/device.mjs";
 import { discoverSuites, runCheck, runSuite } from "./support/suites.mjs";
 
 /** @typedef {import("./support/suites.mjs").Result} Result */
@@ -17,9 +19,9 @@ const checks = [
   { name: "unused code", args: [bin("knip/bin/knip.js"), "--no-progress"] },
 ];
 
-/** Suites that run once more under `long`, with the environment that says on what. */
+/** Suites that run once more under `long`, and how long each may take: a software device is slow. */
 const computing = ["cli", "gradients", "unit"];
-const onWebAssembly = { FROSTLINE_TEST_PROVIDER: "wasm" };
+const longLimit = 1_800_000;
 
 /** How many suites run at once: most of them use one core. */
 const lanes = 2;
@@ -33,11 +35,29 @@ async function tasks(wanted) {
   ];
   const long = suites
     .filter(({ name }) => computing.includes(name))
-    .map((suite) => ({ name: "long", run: () => runSuite({ ...suite, name: `${suite.name} on wasm` }, { env: onWebAssembly }) }));
+    .flatMap((suite) => [() => runOn("wasm", suite), ...(suite.name === "gradients" ? [() => runOnDevice(suite)] : [])])
+    .map((run) => ({ name: "long", run }));
   const all = [...named, ...long];
   const unknown = wanted.filter((name) => all.every((task) => task.name !== name));
   if (unknown.length > 0) throw new Error(`no such suite: ${unknown.join(", ")}; there are ${[...new Set(all.map((t) => t.name))].join(", ")}`);
   return wanted.length === 0 ? named : all.filter((task) => wanted.includes(task.name));
+}
+
+/**
+ * @param {string} provider
+ * @param {{ name: string, folder: string }} suite
+ * @param {Readonly<Record<string, string>>} [env]
+ */
+function runOn(provider, suite, env = {}) {
+  const options = { limit: longLimit, testLimit: 120_000, env: { ...env, FROSTLINE_TEST_PROVIDER: provider } };
+  return runSuite({ ...suite, name: `${suite.name} on ${provider}` }, options);
+}
+
+/** @param {{ name: string, folder: string }} suite */
+async function runOnDevice(suite) {
+  const { env, missing } = softwareDevice();
+  if (env !== undefined) return runOn("webgpu", suite, env);
+  return { name: `${suite.name} on webgpu`, passed: 0, failed: 0, skipped: [`all of it: ${missing}`], seconds: 0, output: "" };
 }
 
 /** @param {Result} result */
@@ -45,7 +65,7 @@ function show({ name, passed, failed, skipped, seconds, output }) {
   if (output !== "") console.log(`\n──── ${name} ────\n${output.trimEnd()}\n`);
   const mark = failed === 0 ? "✔" : "✘";
   const rest = `${skipped.length > 0 ? `, ${skipped.length} skipped` : ""} in ${seconds.toFixed(1)} s`;
-  console.log(`${mark} ${name.padEnd(17)} ${passed} passed, ${failed} failed${rest}`);
+  console.log(`${mark} ${name.padEnd(19)} ${passed} passed, ${failed} failed${rest}`);
   for (const title of skipped) console.log(`  skipped: ${title}`);
 }
 

@@ -22,9 +22,10 @@ const inMemoryLimit = 1.8e9;
 /**
  * Loads the native runtime for one of its providers. What a device has no kernel for runs on the CPU.
  *
- * On a device the constants of a program, so everything frozen, are uploaded once and stay there. What trains is uploaded with each step:
- * optimizers work in host memory, and this runtime's interface can neither write to a tensor on the device nor read one back
- * (`Tensor.getData` of a GPU buffer is not implemented in 1.27 and ends the process).
+ * On a device the constants of a program, so everything frozen, are uploaded once and stay there. What trains is uploaded with each run:
+ * optimizers work in host memory. With `preferredOutputLocation: "gpu-buffer"` version 1.27 leaves WebGPU's results on the device and takes
+ * them as feeds, but the host can neither write to such a tensor nor read it (`getData` throws where nothing catches it, and the process
+ * aborts), so weights could stay there only if the optimizer's arithmetic were part of the graph.
  * @throws run/runtime-missing where there is no binary for this platform; usage/provider where it lacks the provider
  */
 export async function createNativeExecutor(provider: Exclude<Provider, "wasm">, threads: number): Promise<Executor> {

@@ -8,7 +8,7 @@ import { readModel } from "../../core/onnx/file.js";
 import type { DoneEvent } from "../../core/train/events.js";
 import { eventOf, events, frostline, type CliOptions } from "../support/cli.js";
 import { demoFolder, type DemoFolder } from "../support/demo.js";
-import { softwareDevice } from "../support/device.js";
+import { softwareDevice } from "../support/device.mjs";
 import { blobs, classifier, recipeOf, weightBytes, Workspace } from "../support/training.js";
 
 interface RunRecord {

@@ -7,6 +7,7 @@ import type { Graph, Node, ValueInfo } from "../../core/graph/types.js";
 import { inferGraph } from "../../core/ops/infer.js";
 import type { Facts } from "../../core/ops/define.js";
 import type { HostTensor } from "../../core/runtime/executor.js";
+import { referenceProvider } from "./provider.js";
 import { referenceKernel } from "./reference/index.js";
 import { compileGraph, type CompiledGraph } from "./run-graph.js";
 
@@ -25,7 +26,7 @@ export async function compileFloat64(graph: Graph): Promise<CompiledGraph> {
   for (const { nodes, reference } of groups(graph, (node) => needsReference(node, facts))) {
     if (reference) steps.push((values) => Promise.resolve(nodes.forEach((node) => runReference(node, values))));
     else {
-      const session = await compileGraph(segment(graph, nodes, facts), { optimise: false });
+      const session = await compileGraph(segment(graph, nodes, facts), { optimise: false, provider: referenceProvider });
       sessions.push(session);
       steps.push(async (values) => {
         for (const [name, tensor] of Object.entries(await session.run(Object.fromEntries(values)))) values.set(name, tensor);

@@ -43,16 +43,16 @@ export async function discoverSuites(folder) {
 /**
  * Runs the tests of a folder. A suite that cannot load, runs nothing, crashes or does not end has one failure more.
  * @param {{ name: string, folder: string }} suite
- * @param {{ limit?: number, linger?: number, env?: Readonly<Record<string, string>> }} [options] limits in milliseconds, and what the
+ * @param {{ limit?: number, linger?: number, testLimit?: number, env?: Readonly<Record<string, string>> }} [options] limits in milliseconds, and what the
  *   environment has besides
  * @returns {Promise<Result>}
  */
-export async function runSuite({ name, folder }, { limit = suiteLimit, linger = lingerLimit, env = {} } = {}) {
+export async function runSuite({ name, folder }, { limit = suiteLimit, linger = lingerLimit, testLimit = 20_000, env = {} } = {}) {
   const started = performance.now();
   const scratch = mkdtempSync(join(tmpdir(), "frostline-test-"));
   const report = join(scratch, "report.json");
   const pattern = join(folder, "**", "*.test.ts").replaceAll("\\", "/");
-  const mocha = ["--import", "tsx", "node_modules/mocha/bin/mocha.js", "--no-config", "--timeout", "20000", "--forbid-only"];
+  const mocha = ["--import", "tsx", "node_modules/mocha/bin/mocha.js", "--no-config", "--timeout", `${testLimit}`, "--forbid-only"];
   const args = [...mocha, "--reporter", "test/support/reporter.cjs", pattern];
   const ending = await runProcess(args, { limit, linger, report, env });
   const counts = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined;
