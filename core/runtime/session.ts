@@ -11,7 +11,14 @@ export type Runtime = Pick<typeof import("onnxruntime-node"), "InferenceSession"
 
 /** Options that every session has. */
 export function sessionOptions(optimise: boolean): InferenceSession.SessionOptions {
-  return { executionMode: "sequential", interOpNumThreads: 1, graphOptimizationLevel: optimise ? "all" : "disabled", logSeverityLevel: 4 };
+  return {
+    executionMode: "sequential",
+    interOpNumThreads: 1,
+    graphOptimizationLevel: optimise ? "all" : "disabled",
+    // The pattern of the first run is allocated once more beside what that run left in the arena: a third of a step's memory, and no faster.
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+  };
 }
 
 /** Whether a session writes to the memory of tensors that it is given for its outputs, or its results are copied there. */
