@@ -20,6 +20,7 @@ export class Side {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
   #errorOutput = "";
+  #startFailure: string | undefined;
   readonly #ended: Promise<void>;
 
   constructor({ name, command, args, environment = {} }: SideCommand) {
@@ -31,7 +32,7 @@ export class Side {
     this.#child.stdin.on("error", () => {});
     this.#ended = new Promise((resolve) => {
       this.#child.on("error", (error) => {
-        this.#errorOutput += error.message;
+        this.#startFailure = error.message;
         resolve();
       });
       this.#child.on("close", () => resolve());
@@ -50,6 +51,7 @@ export class Side {
 
   async #lastWords(): Promise<string> {
     await this.#ended;
+    if (this.#startFailure !== undefined) return this.#startFailure;
     const lines = this.#errorOutput.split("\n").map((line) => line.trim());
     const telling = lines.filter((line) => /error/i.test(line)).slice(-keptLines);
     return telling.length === 0 ? `ended with status ${this.#child.exitCode}` : telling.join(" ");
