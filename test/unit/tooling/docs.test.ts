@@ -36,7 +36,8 @@ describe("user documentation", () => {
   });
 
   it("links only to pages that exist", async () => {
-    const pages = ["README.md", "media/examples/digits/README.md", ...(await readdir(path.join(root, "media/docs"))).map((f) => `media/docs/${f}`)];
+    const examples = (await readdir(path.join(root, "media/examples"))).map((folder) => `media/examples/${folder}/README.md`);
+    const pages = ["README.md", ...examples, ...(await readdir(path.join(root, "media/docs"))).map((f) => `media/docs/${f}`)];
     for (const page of pages) {
       for (const [, target, anchor] of (await read(page)).matchAll(/\]\((?!https?:)([^)#]*)(#[^)]*)?\)/g)) {
         const file = target === "" ? page : path.posix.join(path.posix.dirname(page), target);
