@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import * as errors from "../errors.js";
 import { version } from "../version.js";
+import { dataCommand, type DataOptions } from "./data-command.js";
 import { inspectCommand } from "./inspect-command.js";
 import { createTerminal, type Terminal } from "./terminal.js";
 import { trainCommand, type TrainOptions } from "./train-command.js";
@@ -56,6 +57,13 @@ function buildProgram(terminal: Terminal, finish: (status: number) => void): Com
     .option(...json)
     .action(async (model: string, { freeze = [] }: { freeze?: readonly string[] }) => finish(await inspectCommand(model, freeze, terminal)));
   program
+    .command("data")
+    .description("look at a recipe's data: counts, classes, ranges, duplicates across splits, problems and what to do about them")
+    .argument("<recipe>", "a *.finetune.json file")
+    .option("--preview <file>", "write a picture of some samples after the transforms, as PNG")
+    .option(...json)
+    .action(async (recipe: string, options: DataOptions) => finish(await dataCommand(recipe, options, terminal)));
+  program
     .command("train")
     .description("run a recipe")
     .argument("<recipe>", "a *.finetune.json file")
@@ -81,7 +89,7 @@ function buildProgram(terminal: Terminal, finish: (status: number) => void): Com
 /** Commander's message without its prefix; its suggestions become the hint. */
 function usageError({ message, code }: CommanderError): errors.EngineError {
   if (code === "commander.help")
-    return errors.badUsage("a command is missing", "Commands: inspect, train, verify. `frostline --help` explains them.");
+    return errors.badUsage("a command is missing", "Commands: inspect, data, train, verify. `frostline --help` explains them.");
   const [first, ...rest] = message.replace(/^error: /, "").split("\n");
   const suggestion = /\((.*)\)/.exec(rest.join(" "))?.[1];
   return errors.badUsage(first, suggestion ?? "`frostline --help` lists the commands, `frostline COMMAND --help` their options.");

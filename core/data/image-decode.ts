@@ -1,4 +1,4 @@
-// Decodes image files into samples: PNG, JPEG, WebP, TIFF and GIF, told by what they hold and not by their names. Which files there are is
+// Decodes image files into samples: PNG, JPEG, WebP, TIFF and GIF, told by what they hold and not by their names; and writes PNG. Which files there are is
 // told in images.ts.
 
 import type { Metadata, Sharp } from "sharp";
@@ -44,6 +44,14 @@ export async function decodeImage(bytes: Uint8Array, form: Pick<ImageForm, "size
   } catch (error) {
     return { problem: error instanceof Error ? reasonOf(error.message) : String(error) };
   }
+}
+
+/** Rows of red, green and blue pixels as a PNG file. @throws data/images where this machine has no encoder */
+export async function encodePng(pixels: Uint8Array, { width, height }: { readonly width: number; readonly height: number }): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
 }
 
 /** Writes an image as a sample, [channels, height, width] with values from 0 to 1. Grey is 0.299 R + 0.587 G + 0.114 B. */

@@ -166,3 +166,11 @@ export const badSplit = (problem: string) => make("recipe/split", `data.split: $
 
 export const inputType = (name: string, expected: string, got: string) =>
   make("model/input-type", `input "${name}": expected ${expected}, got ${got}`, { name, expected, got });
+
+export const noPicture = (shape: readonly number[]) =>
+  make(
+    "usage/preview",
+    `--preview: expected samples of [1, height, width] or [3, height, width] after the transforms, got [${shape.join(", ")}]`,
+    { shape },
+    "Leave --preview out: the report shows values, and --json more of them; or reshape samples that are images.",
+  );

@@ -27,7 +27,7 @@ export class DataReading {
   }
 
   /** `graph` is the model's: its input tells how many channels images have. */
-  async open(graph: Graph): Promise<{ readonly dataset: Dataset; readonly transform: Transform }> {
+  async open(graph: Pick<Graph, "inputs" | "initializers">): Promise<{ readonly dataset: Dataset; readonly transform: Transform }> {
     const { data, folder } = this.#recipe;
     const channels = imageChannels(graph, data);
     this.channels = channels;
@@ -89,7 +89,10 @@ export async function checkIntegers(
 }
 
 /** Channels that images have before the transform, as far as the model's input and a `repeat` tell. */
-function imageChannels({ inputs, initializers }: Graph, { input, transform }: ResolvedRecipe["data"]): number | undefined {
+function imageChannels(
+  { inputs, initializers }: Pick<Graph, "inputs" | "initializers">,
+  { input, transform }: ResolvedRecipe["data"],
+): number | undefined {
   if (transform.some((step) => "repeat" in step)) return 1;
   const taken = inputs.filter(({ name }) => !initializers.has(name));
   const type = (input === undefined ? taken[0] : taken.find(({ name }) => name === input))?.type;

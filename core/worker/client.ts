@@ -1,5 +1,6 @@
 // The starter's side of the roles `inspect` and `train`: what can be asked of a worker, as functions.
 
+import type { DataReport, DataReportRequest } from "../train/data-report.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
 import type { InspectReport } from "../train/inspect.js";
 import type { VerifyReport } from "../train/verify.js";
@@ -10,6 +11,8 @@ import { WorkerLink, type WorkerOptions } from "./link.js";
 /** A running worker. Its requests fail with the worker's engine errors, or with `run/worker-ended` if it is gone. */
 export interface WorkerClient {
   inspect(request: InspectRequest): Promise<InspectReport>;
+  /** Looks at the data of a recipe; a worker in the role `inspect` does. */
+  data(request: DataReportRequest): Promise<DataReport>;
   verify(request: VerifyRequest): Promise<VerifyReport>;
   /** Runs to the end of the run; a run that was asked to stop ends with the reason `stopped`. */
   train(request: TrainRequest, onEvent: (event: TrainEvent) => void): Promise<DoneEvent>;
@@ -24,6 +27,7 @@ export function startWorker(role: Exclude<Role, "feed">, options: WorkerOptions)
   const link = new WorkerLink(role, options);
   return {
     inspect: (request) => link.request(contract.inspect, request),
+    data: (request) => link.request(contract.data, request),
     verify: (request) => link.request(contract.verify, request),
     train: async (request, onEvent) => {
       const subscription = link.on(contract.trainEvent, onEvent);

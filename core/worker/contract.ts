@@ -4,6 +4,7 @@
 import { NotificationType, RequestType, RequestType0, ResponseError } from "vscode-jsonrpc/node";
 import { EngineError, revive, unforeseen, type ErrorData } from "../errors.js";
 import type { HostTensor } from "../runtime/executor.js";
+import type { DataReport, DataReportRequest } from "../train/data-report.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
 import type { FeedJob, MakeRequest } from "../train/feed.js";
 import type { InspectReport } from "../train/inspect.js";
@@ -27,6 +28,7 @@ export interface VerifyRequest {
 }
 
 export const inspect = new RequestType<InspectRequest, InspectReport, ErrorData>("inspect");
+export const data = new RequestType<DataReportRequest, DataReport, ErrorData>("data");
 export const verify = new RequestType<VerifyRequest, VerifyReport, ErrorData>("verify");
 /** Runs to its end; reports on the way with `trainEvent`. One at a time. */
 export const train = new RequestType<TrainRequest, DoneEvent, ErrorData>("train");

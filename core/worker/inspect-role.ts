@@ -1,10 +1,11 @@
-// The `inspect` role: opens and analyses models. It never loads the runtime.
+// The `inspect` role: opens and analyses models and data. It never loads the runtime.
 
 import type { MessageConnection } from "vscode-jsonrpc/node";
+import { reportData } from "../train/data-report.js";
 import { inspectFile } from "../train/inspect.js";
 import { verifyFiles } from "../train/verify.js";
 import { answering } from "./connection.js";
-import { inspect, verify } from "./contract.js";
+import { data, inspect, verify } from "./contract.js";
 import type { RoleServer } from "./entry.js";
 
 export function serve(connection: MessageConnection): RoleServer {
@@ -16,5 +17,6 @@ export function serve(connection: MessageConnection): RoleServer {
     verify,
     answering(({ before, after, frozen }) => verifyFiles(before, after, { frozen })),
   );
+  connection.onRequest(data, answering(reportData));
   return { stop: () => Promise.resolve() };
 }
