@@ -6,6 +6,7 @@ import { batches } from "../data/split.js";
 import * as errors from "../errors.js";
 import { countReductions, stopsEarly } from "../optim/plateau.js";
 import { learningRateAt } from "../optim/schedules.js";
+import { sumOfSquares } from "../optim/vectors.js";
 import type { Executor } from "../runtime/executor.js";
 import { masterOf } from "../runtime/host-tensor.js";
 import type { TrainHooks } from "./events.js";
@@ -246,7 +247,8 @@ export class Trainer {
     const { phase } = opened;
     const { recipe, split, targets } = this.#job;
     const { position, sums, weights, best, history } = this.#state;
-    for (const [name, { data }] of weights) if (!data.every(Number.isFinite)) throw errors.weightsDiverged(name, position.step, position.epoch + 1);
+    for (const [name, { data }] of weights)
+      if (!Number.isFinite(sumOfSquares(data))) throw errors.weightsDiverged(name, position.step, position.epoch + 1);
     const train = setMetrics(sums, targets, recipe.metrics);
     const wanted = recipe.metrics.filter((metric) => metric !== "confusionMatrix");
     const held = split.validation.length === 0 ? undefined : await this.#evaluate(opened, split.validation, weightsThatCount(this.#state), wanted);

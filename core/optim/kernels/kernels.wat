@@ -167,25 +167,14 @@
           (local.set $m (i32.add (local.get $m) (i32.const 16)))
           (br $next)))))
 
-  ;; LAMB's direction for four elements.
-  (func $direction
-    (param $p i32) (param $m i32) (param $v i32) (param $meanScale f32) (param $squareScale f32) (param $epsilon f32) (param $decay f32)
-    (result v128)
-    (f32x4.add
-      (f32x4.div
-        (f32x4.mul (v128.load (local.get $m)) (f32x4.splat (local.get $meanScale)))
-        (f32x4.add
-          (f32x4.sqrt (f32x4.mul (v128.load (local.get $v)) (f32x4.splat (local.get $squareScale))))
-          (f32x4.splat (local.get $epsilon))))
-      (f32x4.mul (f32x4.splat (local.get $decay)) (v128.load (local.get $p)))))
-
+  ;; LAMB's direction is spelt out where it is used, as all that a loop does: calls are not inlined.
   ;; Moves the running means of LAMB; answers the sum of its direction's squares.
   (func (export "lambMeans")
     (param $p i32) (param $g i32) (param $m i32) (param $v i32) (param $end i32)
     (param $keepMean f32) (param $shareMean f32) (param $keepSquare f32) (param $shareSquare f32)
     (param $meanScale f32) (param $squareScale f32) (param $epsilon f32) (param $decay f32)
     (result f64)
-    (local $d v128) (local $low v128) (local $high v128)
+    (local $d v128) (local $wide v128) (local $low v128) (local $high v128)
     (loop $next
       (if (i32.lt_u (local.get $p) (local.get $end))
         (then
@@ -199,13 +188,22 @@
               (f32x4.mul (f32x4.splat (local.get $keepSquare)) (v128.load (local.get $v)))
               (f32x4.mul (f32x4.splat (local.get $shareSquare)) (f32x4.mul (local.get $d) (local.get $d)))))
           (local.set $d
-            (call $inside (local.get $p) (local.get $end)
-              (call $direction (local.get $p) (local.get $m) (local.get $v)
-                (local.get $meanScale) (local.get $squareScale) (local.get $epsilon) (local.get $decay))))
-          (local.set $low (f64x2.add (local.get $low) (call $squares (local.get $d))))
-          (local.set $high
-            (f64x2.add (local.get $high)
-              (call $squares (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $d) (local.get $d)))))
+            (v128.and
+              (f32x4.add
+                (f32x4.div
+                  (f32x4.mul (v128.load (local.get $m)) (f32x4.splat (local.get $meanScale)))
+                  (f32x4.add
+                    (f32x4.sqrt (f32x4.mul (v128.load (local.get $v)) (f32x4.splat (local.get $squareScale))))
+                    (f32x4.splat (local.get $epsilon))))
+                (f32x4.mul (f32x4.splat (local.get $decay)) (v128.load (local.get $p))))
+              (i32x4.lt_u
+                (i32x4.add (i32x4.splat (local.get $p)) (v128.const i32x4 0 4 8 12))
+                (i32x4.splat (local.get $end)))))
+          (local.set $wide (f64x2.promote_low_f32x4 (local.get $d)))
+          (local.set $low (f64x2.add (local.get $low) (f64x2.mul (local.get $wide) (local.get $wide))))
+          (local.set $wide
+            (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $d) (local.get $d))))
+          (local.set $high (f64x2.add (local.get $high) (f64x2.mul (local.get $wide) (local.get $wide))))
           (local.set $p (i32.add (local.get $p) (i32.const 16)))
           (local.set $g (i32.add (local.get $g) (i32.const 16)))
           (local.set $m (i32.add (local.get $m) (i32.const 16)))
@@ -222,23 +220,17 @@
           (v128.store (local.get $p)
             (f32x4.sub (v128.load (local.get $p))
               (f32x4.mul (f32x4.splat (local.get $rate))
-                (call $direction (local.get $p) (local.get $m) (local.get $v)
-                  (local.get $meanScale) (local.get $squareScale) (local.get $epsilon) (local.get $decay)))))
+                (f32x4.add
+                  (f32x4.div
+                    (f32x4.mul (v128.load (local.get $m)) (f32x4.splat (local.get $meanScale)))
+                    (f32x4.add
+                      (f32x4.sqrt (f32x4.mul (v128.load (local.get $v)) (f32x4.splat (local.get $squareScale))))
+                      (f32x4.splat (local.get $epsilon))))
+                  (f32x4.mul (f32x4.splat (local.get $decay)) (v128.load (local.get $p)))))))
           (local.set $p (i32.add (local.get $p) (i32.const 16)))
           (local.set $m (i32.add (local.get $m) (i32.const 16)))
           (local.set $v (i32.add (local.get $v) (i32.const 16)))
           (br $next)))))
-
-  ;; Four elements at $p with 0 for those from $end on.
-  (func $inside (param $p i32) (param $end i32) (param $x v128) (result v128)
-    (v128.and (local.get $x)
-      (i32x4.lt_u
-        (i32x4.add (i32x4.splat (local.get $p)) (v128.const i32x4 0 4 8 12))
-        (i32x4.splat (local.get $end)))))
-
-  ;; Squares of the lower two elements, in float64.
-  (func $squares (param $x v128) (result v128)
-    (f64x2.mul (f64x2.promote_low_f32x4 (local.get $x)) (f64x2.promote_low_f32x4 (local.get $x))))
 
   (func $total (param $low v128) (param $high v128) (result f64)
     (f64.add
@@ -247,15 +239,20 @@
 
   ;; In float64: every fourth element by itself, then the four sums.
   (func (export "sumOfSquares") (param $x i32) (param $end i32) (result f64)
-    (local $d v128) (local $low v128) (local $high v128)
+    (local $d v128) (local $wide v128) (local $low v128) (local $high v128)
     (loop $next
       (if (i32.lt_u (local.get $x) (local.get $end))
         (then
-          (local.set $d (call $inside (local.get $x) (local.get $end) (v128.load (local.get $x))))
-          (local.set $low (f64x2.add (local.get $low) (call $squares (local.get $d))))
-          (local.set $high
-            (f64x2.add (local.get $high)
-              (call $squares (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $d) (local.get $d)))))
+          (local.set $d
+            (v128.and (v128.load (local.get $x))
+              (i32x4.lt_u
+                (i32x4.add (i32x4.splat (local.get $x)) (v128.const i32x4 0 4 8 12))
+                (i32x4.splat (local.get $end)))))
+          (local.set $wide (f64x2.promote_low_f32x4 (local.get $d)))
+          (local.set $low (f64x2.add (local.get $low) (f64x2.mul (local.get $wide) (local.get $wide))))
+          (local.set $wide
+            (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $d) (local.get $d))))
+          (local.set $high (f64x2.add (local.get $high) (f64x2.mul (local.get $wide) (local.get $wide))))
           (local.set $x (i32.add (local.get $x) (i32.const 16)))
           (br $next))))
     (call $total (local.get $low) (local.get $high)))
