@@ -7,6 +7,7 @@ import type { Graph, Model, Tensor } from "../../core/graph/types.js";
 import { tensorOf } from "../../core/graph/tensor.js";
 import { readModel, writeModel } from "../../core/onnx/file.js";
 import type { DoneEvent, TrainEvent } from "../../core/train/events.js";
+import type { Feed } from "../../core/train/feed.js";
 import type { SpanProof } from "../../core/train/proof.js";
 import { train } from "../../core/train/train.js";
 import { graphOf, info, modelOf, node } from "./graphs.js";
@@ -16,6 +17,8 @@ import { seededRandom } from "./random.js";
 export interface RunOptions {
   readonly resume?: string;
   readonly cache?: boolean;
+  readonly feed?: boolean;
+  readonly startFeed?: () => Feed;
   /** Asked as the engine asks for a stop, with the events so far. */
   readonly stop?: (events: readonly TrainEvent[]) => boolean;
   readonly emit?: (event: TrainEvent) => void;
@@ -81,6 +84,7 @@ export class Workspace {
         recipeText: JSON.stringify(recipeOf(recipe)),
         ...(options.resume === undefined ? {} : { resume: options.resume }),
         ...(options.cache === undefined ? {} : { cache: options.cache }),
+        ...(options.feed === undefined ? {} : { feed: options.feed }),
       },
       {
         emit: (event) => {
@@ -88,6 +92,7 @@ export class Workspace {
           options.emit?.(event);
         },
         stopRequested: () => options.stop?.(events) ?? false,
+        ...(options.startFeed === undefined ? {} : { startFeed: options.startFeed }),
       },
     );
     return { result, events, record: await this.record(result.run) };
