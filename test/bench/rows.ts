@@ -9,11 +9,9 @@ import { demoModel, demoRecipe, demoSamples, writeDemoTable } from "./demo.js";
 import { cnn, integerTensor, mlp, transformer, uniformTensor } from "./models.js";
 import type { Task, TaskOptimizer, WholeRun } from "./protocol.js";
 
-export interface Row {
+/** What a task is made from. */
+export interface TaskSource {
   readonly name: string;
-  readonly title: string;
-  /** Most that our time may be of PyTorch's. */
-  readonly target: { readonly intel: number; readonly amd: number };
   readonly kind: Task["kind"];
   readonly sizes: Readonly<Record<string, number>>;
   readonly freeze: readonly string[];
@@ -22,6 +20,12 @@ export interface Row {
   /** Whole runs are measured, not steps. */
   readonly whole?: { readonly epochs: number; readonly cached: boolean };
   readonly material: () => Material | Promise<Material>;
+}
+
+export interface Row extends TaskSource {
+  readonly title: string;
+  /** Most that our time may be of PyTorch's. */
+  readonly target: { readonly intel: number; readonly amd: number };
 }
 
 /** A model and the samples that it is trained on. */
@@ -37,7 +41,7 @@ const wholeSamples = 640;
 /** Different batches that are trained on in turn. */
 const batchesPerRow = 10;
 
-const adam: TaskOptimizer = { type: "adam", learningRate: 0.001, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0 };
+export const adam: TaskOptimizer = { type: "adam", learningRate: 0.001, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0 };
 const adamw: TaskOptimizer = { ...adam, type: "adamw", learningRate: 0.0003, weightDecay: 0.01 };
 
 const transformerSizes = { layers: 4, width: 384, heads: 6, tokens: 128, vocabulary: 1000, classes: 10 };
@@ -135,8 +139,8 @@ export const rows: readonly Row[] = [
   },
 ];
 
-/** Writes a row's files into `folder`. */
-export async function writeTask(row: Row, folder: string, threads: number): Promise<Task> {
+/** Writes a task's files into `folder`. */
+export async function writeTask(row: TaskSource, folder: string, threads: number): Promise<Task> {
   const { kind, sizes, freeze, optimizer, batchSize } = row;
   const { graph, samples, labels } = await row.material();
   const [model, tensors] = [join(folder, `${row.name}.onnx`), join(folder, `${row.name}.safetensors`)];

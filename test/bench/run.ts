@@ -1,15 +1,17 @@
 // `npm run bench`: trains the same tasks with the engine and with its peers, in turns, and prints times, ratios and peak memory in one
-// table. `-- --rows mlp,cnn` picks rows, `--peers torch` peers, `--rounds 15` says how often the sides take turns.
+// table. `-- --rows mlp,cnn` picks rows, `--peers torch` peers, `--rounds 15` says how often the sides take turns; `--write` prints the
+// table in Markdown. `--profile` says where our time goes, `--growth` how it grows with the work.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { measureGrowth } from "./growth.js";
 import { measureRow, type RowResult } from "./measure.js";
 import { installPeers, ours, peers } from "./peers.js";
 import { profileTask } from "./profile.js";
 import { rows, writeTask, type Row } from "./rows.js";
-import { printProfile, printTable } from "./table.js";
+import { markdownTable, plainTable, printGrowth, printGrowthHead, printProfile } from "./table.js";
 
 const { values } = parseArgs({
   options: {
@@ -17,6 +19,8 @@ const { values } = parseArgs({
     peers: { type: "string", default: peers.map((peer) => peer.name).join(",") },
     rounds: { type: "string", default: "11" },
     profile: { type: "boolean", default: false },
+    growth: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
   },
 });
 
@@ -35,6 +39,7 @@ async function main(): Promise<boolean> {
   const threads = availableParallelism();
   try {
     console.log(`${cpus()[0]?.model.trim() ?? "unknown processor"}, ${threads} threads, Node ${process.versions.node}`);
+    if (values.growth) return await growth(folder, threads);
     if (values.profile) return await profile(wantedRows, folder, threads);
     return await compare(wantedRows, folder, threads);
   } finally {
@@ -53,12 +58,21 @@ async function compare(wantedRows: readonly Row[], folder: string, threads: numb
     process.stderr.write(`${row.title} …\n`);
     results.push(await measureRow(row, [ours, ...wantedPeers], { folder, threads, rounds }));
   }
-  printTable(results, wantedPeers);
+  console.log(values.write ? markdownTable(results) : plainTable(results));
   return results.every(({ sides }) => sides.every((side) => side.status !== "differs"));
 }
 
 async function profile(wantedRows: readonly Row[], folder: string, threads: number): Promise<boolean> {
   for (const row of wantedRows) printProfile(row.title, await profileTask(await writeTask(row, folder, threads)));
+  return true;
+}
+
+async function growth(folder: string, threads: number): Promise<boolean> {
+  let series = "";
+  for await (const size of measureGrowth(folder, threads)) {
+    if (size.series !== series) printGrowthHead((series = size.series));
+    printGrowth(size);
+  }
   return true;
 }
 

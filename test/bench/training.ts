@@ -77,6 +77,10 @@ export class Training {
     return { losses, milliseconds: performance.now() - start };
   }
 
+  async close(): Promise<void> {
+    await this.#runtime.close();
+  }
+
   async #train(): Promise<number> {
     const { batchSize } = this.#task;
     const from = (this.#step * batchSize) % this.#samples;
