@@ -11,6 +11,7 @@ import { fasterKernels } from "../ops/kernels.js";
 import { spelledOut } from "../ops/recognise.js";
 import { useBatchStatistics } from "../passes/batch-norm.js";
 import { activateDropout, deactivateDropout, type DropoutMask } from "../passes/dropout.js";
+import { leavesLast } from "../passes/leaves-last.js";
 import { prune } from "../passes/prune.js";
 import { rewriteGraph } from "../passes/rewrite.js";
 import { bindInputs } from "../passes/specialise.js";
@@ -106,13 +107,15 @@ export function buildTraining(plan: SuffixPlan, batchSize?: number): TrainingGra
   const inactive = deactivateDropout(active.graph, () => true);
   const loss = plan.mixed === true ? { ...plan.loss, mixedTargets: true } : plan.loss;
   const bound = batchSize === undefined ? inactive : bindBatch(inactive, plan.boundary, batchSize);
-  const attached = attach(rewriteGraph(bound, spelledOut), { ...plan, loss });
-  const derived = gradients(attached.graph, [attached.loss], plan.trainable);
-  const outputs = new Map(plan.trainable.flatMap((name, i) => (derived.gradients[i] === undefined ? [] : [[name, derived.gradients[i]] as const])));
   const updates = statistics.updates.flatMap((u) => [
     { buffer: u.meanBuffer, output: u.batchMean, momentum: u.momentum },
     { buffer: u.varBuffer, output: u.batchVar, momentum: u.momentum },
   ]);
+  // Statistics that only the updates read are outputs too: no pass may leave them out.
+  const kept = { ...bound, outputs: [...bound.outputs, ...updates.map(({ output }) => ({ name: output, type: undefined }))] };
+  const attached = attach(rewriteGraph(kept, spelledOut), { ...plan, loss });
+  const derived = gradients(attached.graph, [attached.loss], plan.trainable);
+  const outputs = new Map(plan.trainable.flatMap((name, i) => (derived.gradients[i] === undefined ? [] : [[name, derived.gradients[i]] as const])));
   const wanted = [attached.loss, attached.prediction, ...outputs.values(), ...updates.map((u) => u.output)];
   const graph = prune(lowerStops(derived.graph), [...new Set(wanted)]);
   return { graph, attached, gradients: outputs, masks: active.masks, statistics: updates };
@@ -124,7 +127,7 @@ export type GradientMemory = (name: string, shape: readonly number[]) => Gradien
 /** Compiles a training step on `batchSize` samples. @throws model/no-gradient; run/compile */
 export async function compileTraining(executor: Executor, plan: SuffixPlan, batchSize: number, memory: GradientMemory): Promise<TrainingProgram> {
   const { graph: plain, attached, gradients: outputs, masks, statistics } = buildTraining(plan, batchSize);
-  const graph = rewriteGraph(plain, fasterKernels);
+  const graph = leavesLast(rewriteGraph(plain, fasterKernels));
   const facts = inferGraph(graph);
   const typeOf = (name: string): { readonly dtype: DType; readonly shape: readonly number[] } => {
     const type = facts.get(name)?.type;
