@@ -1,6 +1,5 @@
-// Reads a folder of images as samples and labels: which files can be used is settled at once, by decoding each, and their pixels are decoded
-// again whenever they are read, as far as they do not fit into some memory. The folder's layout is in image-folder.ts, the decoder in
-// image-decode.ts.
+// Reads a folder of images as samples and labels. Which files can be used is settled at once; pixels are decoded as samples are read. The
+// folder's layout is in image-folder.ts, what its files hold in image-scan.ts, the decoder in image-decode.ts.
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -9,6 +8,7 @@ import * as errors from "../errors.js";
 import type { ReadContext, ReadRequest, Rows } from "./dataset.js";
 import { decodeImage, decoderVersion, writeSample, type ImageForm, type Pixels } from "./image-decode.js";
 import { listImages, type ImageFile } from "./image-folder.js";
+import { scanImages, type Scanned } from "./image-scan.js";
 import type { SampleSource } from "./source.js";
 
 /** What a recipe says of a folder of images; a text is its path. */
@@ -28,9 +28,6 @@ export interface ImageFolderSettings {
 /** What the columns of an image folder are called: its class, and the folder around the classes that says which part an image belongs to. */
 const [classColumn, partColumn] = ["class", "part"];
 
-/** Images that are read and decoded at the same time. */
-const atOnce = 8;
-
 /** Bytes of decoded pixels that stay in memory, unless a caller says otherwise. */
 const defaultMemory = Math.min(2 ** 28, totalmem() / 16);
 
@@ -45,7 +42,7 @@ export async function openImages(images: ImageSettings, { labels, part }: ReadRe
   if (part !== undefined && part !== partColumn) throw errors.imageColumn("data.split.column", part, partColumn);
   const form = formOf(settings, context.channels);
   const { files, problems } = await listImages(settings.folder, part !== undefined);
-  const scanned = await scan(files, form, memory);
+  const scanned = await scanImages(settings.folder, files, form, context.folder);
   for (const { place, problem } of problems) context.bad.add(place, problem);
   const good = usable(files, scanned, context);
   context.bad.refuse(settings.folder, good.sizeHint);
@@ -53,7 +50,7 @@ export async function openImages(images: ImageSettings, { labels, part }: ReadRe
   const chosen = good.indices.map((i) => files[i]);
   return {
     path: settings.folder,
-    source: await imageSource(chosen, good.indices.map((i) => scanned[i]), form, good.size), // prettier-ignore
+    source: await imageSource(chosen, good.indices.map((i) => scanned[i].sha256), { form, size: good.size, memory }), // prettier-ignore
     labels: new Map([[classColumn, chosen.map((file) => file.class)]]),
     ...(part === undefined ? {} : { part: chosen.map((file) => file.part ?? "") }),
     numbers: Uint32Array.from(good.indices, (i) => i + 1),
@@ -68,41 +65,6 @@ function formOf({ size, fit = "cover", color, background = 0 }: ImageFolderSetti
     fit,
     background: typeof background === "number" ? [background, background, background] : background,
   };
-}
-
-/** What is known of a file after it was read once. */
-interface Scanned {
-  readonly sha256: string;
-  readonly problem?: string;
-  readonly size?: readonly [number, number];
-  /** Where there was memory for them. */
-  readonly pixels?: Pixels | undefined;
-}
-
-/** Reads and decodes every file, several at a time; the answers are in the order of the files. */
-async function scan(files: readonly ImageFile[], form: ImageForm, memory: number): Promise<readonly Scanned[]> {
-  const results: Scanned[] = [];
-  let [next, kept] = [0, 0];
-  const lane = async (): Promise<void> => {
-    for (let i = next++; i < files.length; i = next++) {
-      const result = await scanFile(files[i].path, form);
-      const bytes = result.pixels?.data.byteLength ?? 0;
-      const fits = kept + bytes <= memory;
-      results[i] = fits ? result : { ...result, pixels: undefined };
-      if (fits) kept += bytes;
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, lane));
-  return results;
-}
-
-async function scanFile(path: string, form: ImageForm): Promise<Scanned> {
-  const bytes = await readFile(path).catch((cause: unknown) => errors.fileReason(cause));
-  if (typeof bytes === "string") return { sha256: "", problem: bytes };
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const decoded = await decodeImage(bytes, form);
-  if ("problem" in decoded) return { sha256, problem: decoded.problem };
-  return { sha256, size: [decoded.height, decoded.width], pixels: decoded };
 }
 
 interface Usable {
@@ -147,14 +109,23 @@ function commonest(sizes: readonly (readonly [number, number])[]): readonly [num
   )?.size;
 }
 
+interface ImageSourceOptions {
+  readonly form: ImageForm;
+  /** Height and width of every image. */
+  readonly size: readonly [number, number];
+  /** Bytes of decoded pixels that stay in memory. */
+  readonly memory: number;
+}
+
+/** Samples of the files, whose bytes have these hashes. */
 async function imageSource(
   files: readonly ImageFile[],
-  scanned: readonly Scanned[],
-  form: ImageForm,
-  size: readonly [number, number],
+  hashes: readonly string[],
+  { form, size, memory }: ImageSourceOptions,
 ): Promise<SampleSource> {
-  let pixels: (Pixels | undefined)[] = scanned.map((file) => file.pixels);
-  const hashes = scanned.map((file) => file.sha256);
+  const pixels = new Map<number, Pixels>();
+  const wasRead = new Uint8Array(files.length);
+  let kept = 0;
   const decode = async (index: number): Promise<Pixels> => {
     const { path } = files[index];
     const bytes = await readFile(path).catch((cause: unknown) => {
@@ -165,19 +136,29 @@ async function imageSource(
     if (decoded.height !== size[0] || decoded.width !== size[1]) throw errors.imageChanged(path, "its size is another now");
     return decoded;
   };
+  /** What is read a second time will be read again: training without augmentation reads each image once. */
+  const keep = (index: number, decoded: Pixels): void => {
+    const bytes = decoded.data.byteLength;
+    if (wasRead[index] === 1 && !pixels.has(index) && kept + bytes <= memory) {
+      pixels.set(index, decoded);
+      kept += bytes;
+    }
+    wasRead[index] = 1;
+  };
   return {
     count: files.length,
     sampleShape: [form.color === "grey" ? 1 : 3, ...size],
     contentHash: createHash("sha256").update(JSON.stringify([form, await decoderVersion(), hashes])).digest("hex"), // prettier-ignore
     range: { minimum: 0, maximum: 1, whole: false },
     read(index, into, offset) {
-      const known = pixels[index];
+      const known = pixels.get(index);
       if (known !== undefined) return writeSample(known, form, into, offset);
-      return decode(index).then((decoded) => writeSample(decoded, form, into, offset));
+      return decode(index).then((decoded) => {
+        keep(index, decoded);
+        writeSample(decoded, form, into, offset);
+      });
     },
     describe: (index) => files[index].path,
-    close() {
-      pixels = [];
-    },
+    close: () => pixels.clear(),
   };
 }

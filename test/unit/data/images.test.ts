@@ -2,7 +2,7 @@
 // however they are read.
 
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -13,11 +13,16 @@ import { openImages, type ImageFolderSettings } from "../../../core/data/images.
 import { EngineError } from "../../../core/errors.js";
 
 let folder: string;
+/** Where what was found in the folder is remembered. */
+let records: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "frostline-images-"));
+  records = await mkdtemp(join(tmpdir(), "frostline-records-"));
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  for (const made of [folder, records]) await rm(made, { recursive: true });
+});
 
 /** A grey image of one level. */
 const image = (level: number, [height, width]: readonly [number, number] = [2, 3]): Promise<Buffer> =>
@@ -39,7 +44,7 @@ interface Opening extends Omit<ImageFolderSettings, "folder"> {
 
 async function open({ skip = false, channels, memory, request, ...settings }: Opening = {}): Promise<{ rows: Rows; bad: BadSamples }> {
   const bad = new BadSamples(skip ? "skip" : "stop");
-  const context = { bad, folder, ...(channels === undefined ? {} : { channels }) };
+  const context = { bad, folder: records, ...(channels === undefined ? {} : { channels }) };
   const rows = await openImages({ folder, ...settings }, { features: [], labels: [], ...request }, context, memory);
   return { rows, bad };
 }
@@ -178,12 +183,40 @@ describe("a folder of images", () => {
     const expected = await levels((await open()).rows);
     assert.deepEqual(expected, Array.from({ length: 20 }, (_, i) => 10 * i)); // prettier-ignore
     for (const memory of [0, 100]) assert.deepEqual(await levels((await open({ memory })).rows), expected);
-    const { rows } = await open({ memory: 0 });
-    const sample = new Float32Array(18);
-    for (const index of [19, 3, 11, 3]) {
-      await rows.source.read(index, sample, 0);
-      assert.equal(Math.round(sample[17] * 255), 10 * index);
+    for (const memory of [0, 40, 1e6]) {
+      const { rows } = await open({ memory });
+      const sample = new Float32Array(18);
+      for (const index of [19, 3, 11, 3, 3, 19, 3, 19]) {
+        await rows.source.read(index, sample, 0);
+        assert.equal(Math.round(sample[17] * 255), 10 * index);
+      }
     }
+  });
+
+  it("remembers what it found, and looks again at files that changed", async () => {
+    await put("a/1.png", await image(10));
+    await put("a/2.png", "no image");
+    const record = async (): Promise<Record<string, { sha256: string; problem?: string }>> => {
+      const [name] = (await readdir(records)).filter((file) => /^images-[0-9a-f]{16}\.json$/.test(file));
+      return JSON.parse(await readFile(join(records, name), "utf8")) as Record<string, { sha256: string; problem?: string }>;
+    };
+    // Files that were written this very moment are not remembered yet.
+    while (Object.keys(await open({ skip: true }).then(record)).length < 2) await new Promise(setImmediate);
+    const first = await open({ skip: true });
+    const found = await record();
+    assert.equal(found["a/2.png"].problem, "it is no image");
+    const [name] = await readdir(records);
+    await writeFile(join(records, name), JSON.stringify({ ...found, "a/1.png": { ...found["a/1.png"], sha256: "another" } }));
+    const believed = await open({ skip: true });
+    assert.notEqual(believed.rows.source.contentHash, first.rows.source.contentHash);
+    assert.equal(believed.bad.count, 1);
+    await put("a/2.png", await image(20));
+    await put("a/1.png", await image(30));
+    const { rows, bad } = await open({ skip: true });
+    assert.equal(bad.count, 0);
+    assert.deepEqual(await levels(rows), [30, 20]);
+    await writeFile(join(records, name), "nonsense");
+    assert.equal((await open()).rows.sha256, rows.sha256);
   });
 
   it("names a file that changed after the run began", async () => {
