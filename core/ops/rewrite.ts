@@ -15,6 +15,8 @@ export interface RewriteContext extends Made {
   readonly b: GraphBuilder;
   /** The node's own output. */
   readonly output: Value;
+  /** Version of ai.onnx in which the graph is written. */
+  readonly opset: number;
   /** The node that makes a value, where it is one of these operators (of ai.onnx). */
   readonly maker: (value: Value | undefined, ...opTypes: readonly string[]) => Made | undefined;
 }

@@ -5,12 +5,12 @@ import { GraphBuilder, type Value } from "../graph/builder.js";
 import type { Graph, Node } from "../graph/types.js";
 import { validate } from "../graph/validate.js";
 import { inferGraph, inferNode } from "../ops/infer.js";
-import type { Made, Rewrite } from "../ops/rewrite.js";
+import type { Made, Rewrite, RewriteContext } from "../ops/rewrite.js";
 import { prune } from "./prune.js";
 
 /**
  * Applies each rewrite wherever its pattern is, in the order of the nodes. Values that are replaced keep their names; nodes that nothing
- * reads any more are left out. The graph is in the internal opset's form.
+ * reads any more are left out. The graph may be in the form of any opset; a rewrite that asks for another form leaves it alone.
  */
 export function rewriteGraph(graph: Graph, rewrites: readonly Rewrite[]): Graph {
   const candidates = new Map<string, readonly Rewrite[]>();
@@ -36,7 +36,8 @@ class Walk {
 
   constructor(graph: Graph) {
     this.#graph = graph;
-    for (const [name, { type, ...known }] of inferGraph(graph)) if (type !== undefined) this.#values.set(name, { name, type, ...known });
+    for (const [name, { type, ...known }] of inferGraph(graph, { tolerant: true }))
+      if (type !== undefined) this.#values.set(name, { name, type, ...known });
     this.#builder = new GraphBuilder(
       { ...graph, nodes: [] },
       inferNode,
@@ -51,7 +52,8 @@ class Walk {
     for (const rewrite of known && output !== undefined ? rewrites : []) {
       const b = this.#builder;
       b.scope = node.outputs[0];
-      const replacement = rewrite.apply({ ...made, b, output: output as Value, maker: (value, ...types) => this.#maker(value, types) });
+      const maker: RewriteContext["maker"] = (value, ...types) => this.#maker(value, types);
+      const replacement = rewrite.apply({ ...made, b, output: output as Value, opset: this.#graph.opsets.get("") ?? 0, maker });
       if (replacement === undefined) continue;
       // Under its old name, so that whoever reads it, the graph's outputs among them, finds it.
       this.#renamed.set(replacement.name, node.outputs[0]);

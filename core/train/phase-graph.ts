@@ -7,7 +7,9 @@ import { validate } from "../graph/validate.js";
 import { lossInput, type Loss } from "../nn/losses.js";
 import { definitionOf } from "../ops/index.js";
 import { inferGraph } from "../ops/infer.js";
+import { fasterKernels } from "../ops/kernels.js";
 import type { BatchAnalysis } from "../passes/batch.js";
+import { rewriteGraph } from "../passes/rewrite.js";
 import { insertStops } from "../passes/stop-gradient.js";
 import { splitAtFrostLine } from "../passes/split.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
@@ -44,6 +46,7 @@ export interface PhaseGraph extends MarkedPlan {
   readonly trainable: readonly string[];
   /** Running statistics that move (`batchNorm: "update"`). */
   readonly movingStatistics: readonly string[];
+  /** In the model's own opset and nodes, but for those that other spellings are faster than. */
   readonly prefix?: Graph;
   readonly boundary: readonly string[];
   readonly suffix: Graph;
@@ -100,7 +103,7 @@ export function buildPhaseGraph({ whole, graph, batch }: PhaseModel, phase: Sett
     marked,
     trainable,
     movingStatistics,
-    ...(split.prefix === undefined ? {} : { prefix: split.prefix }),
+    ...(split.prefix === undefined ? {} : { prefix: rewriteGraph(split.prefix, fasterKernels) }),
     boundary: split.boundary,
     suffix: insertStops(
       suffix,
