@@ -51,49 +51,73 @@ export async function examine(source: SampleSource, transform: Transform, split:
   const raw = new Float32Array(elementCount(source.sampleShape));
   const sample = new Float32Array(elementCount(transform.outputShape));
   const channels = transform.outputShape.length > 0 && transform.outputShape[0] <= mostChannels ? transform.outputShape[0] : 1;
-  const sums = Array.from({ length: channels }, () => new RunningRange());
+  const ranges = new RunningRanges(channels);
   const hashes = new BigUint64Array(source.count);
   for (let row = 0; row < source.count; row += 1) {
     await source.read(row, raw, 0);
     hashes[row] = createHash("sha256").update(new Uint8Array(raw.buffer)).digest().readBigUInt64LE(0);
     if (partOf[row] !== 0) continue;
     transform.apply(raw, sample);
-    const size = sample.length / channels;
-    for (const [channel, sum] of sums.entries()) sum.add(sample.subarray(channel * size, (channel + 1) * size));
+    ranges.add(sample);
   }
-  return { ranges: sums.map((sum) => sum.result()), groups: groupsOf(hashes, partOf) };
+  return { ranges: ranges.results(), groups: groupsOf(hashes, partOf) };
 }
 
-/** Source: Welford 1962, in Chan's form for batches. */
-class RunningRange {
-  #minimum = Infinity;
-  #maximum = -Infinity;
+/** Running bounds, means and squared deviations of channels. Source: Welford 1962. */
+class RunningRanges {
+  readonly #channels: number;
+  readonly #minimum: Float64Array;
+  readonly #maximum: Float64Array;
+  readonly #mean: Float64Array;
+  readonly #squares: Float64Array;
+  /** Values of each channel so far. */
   #count = 0;
-  #mean = 0;
-  #squares = 0;
 
-  add(values: ArrayLike<number>): void {
-    for (let i = 0; i < values.length; i += 1) {
-      const value = values[i];
-      if (value < this.#minimum) this.#minimum = value;
-      if (value > this.#maximum) this.#maximum = value;
-      this.#count += 1;
-      const before = value - this.#mean;
-      this.#mean += before / this.#count;
-      this.#squares += before * (value - this.#mean);
-    }
+  constructor(channels: number) {
+    this.#channels = channels;
+    this.#minimum = new Float64Array(channels).fill(Infinity);
+    this.#maximum = new Float64Array(channels).fill(-Infinity);
+    this.#mean = new Float64Array(channels);
+    this.#squares = new Float64Array(channels);
   }
 
-  result(): ChannelRange {
-    return { minimum: this.#minimum, maximum: this.#maximum, mean: this.#mean, deviation: Math.sqrt(this.#squares / Math.max(1, this.#count)) };
+  /** As many values of each channel, one channel after the other. */
+  add(values: ArrayLike<number>): void {
+    const [minimum, maximum, means, squares] = [this.#minimum, this.#maximum, this.#mean, this.#squares];
+    const size = values.length / this.#channels;
+    for (let channel = 0, at = 0; channel < this.#channels; channel += 1) {
+      let [least, greatest, mean, square] = [minimum[channel], maximum[channel], means[channel], squares[channel]];
+      for (let n = 1; n <= size; n += 1, at += 1) {
+        const value = values[at];
+        if (value < least) least = value;
+        if (value > greatest) greatest = value;
+        const before = value - mean;
+        mean += before / (this.#count + n);
+        square += before * (value - mean);
+      }
+      minimum[channel] = least;
+      maximum[channel] = greatest;
+      means[channel] = mean;
+      squares[channel] = square;
+    }
+    this.#count += size;
+  }
+
+  results(): readonly ChannelRange[] {
+    return Array.from(this.#mean, (mean, channel) => ({
+      minimum: this.#minimum[channel],
+      maximum: this.#maximum[channel],
+      mean,
+      deviation: Math.sqrt(this.#squares[channel] / Math.max(1, this.#count)),
+    }));
   }
 }
 
 /** The range of the values of one column. */
 export function rangeOfColumn(values: ArrayLike<number>): ChannelRange {
-  const range = new RunningRange();
+  const range = new RunningRanges(1);
   range.add(values);
-  return range.result();
+  return range.results()[0];
 }
 
 /** Groups of equal hashes, those with leaked rows first, then in the order of their first rows. */
