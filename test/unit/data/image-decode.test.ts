@@ -1,6 +1,7 @@
 // Decoding images of every format and kind that is taken, made here from known pixels.
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { describe, it } from "mocha";
 import sharp, { type Sharp } from "sharp";
 import { decodeImage, writeSample, type ImageForm } from "../../../core/data/image-decode.js";
@@ -157,6 +158,23 @@ describe("decoding images", () => {
     assert.match(await problemOf(new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2"/>')), /expected PNG, JPEG, WebP, TIFF or GIF, got SVG/); // prettier-ignore
     const floats = await raw(pixels, 3, 2, 3).toColourspace("scrgb").tiff({ compression: "none" }).toBuffer();
     assert.equal(await problemOf(floats), "expected 8 or 16 bits for each value, got values of type float");
+  });
+
+  it("answers what is wrong with any bytes at all", async () => {
+    const valid = await Promise.all([(image: Sharp) => image.png(), (image: Sharp) => image.jpeg(), (image: Sharp) => image.gif(), (image: Sharp) => image.webp(), (image: Sharp) => image.tiff()].map((encode) => encode(raw(pixels, 3, 2, 3)).toBuffer())); // prettier-ignore
+    const changed = fc.tuple(fc.constantFrom(...valid), fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 8 })).map(([bytes, changes]) => {
+      const copy = Uint8Array.from(bytes);
+      for (const [at, value] of changes) copy[at % copy.length] = value;
+      return copy;
+    }); // prettier-ignore
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 200 }), changed), async (bytes) => {
+        const decoded = await decodeImage(bytes, { size: [4, 4], fit: "contain" });
+        if ("problem" in decoded) assert.match(decoded.problem, /^(it |expected )/);
+        else assert.deepEqual([decoded.height, decoded.width], [4, 4]);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("refuses images that are cut short", async () => {

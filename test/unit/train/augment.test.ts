@@ -113,6 +113,7 @@ describe("training on augmented samples", () => {
     const source = { csv: "plain.csv", features: ["f0", "f1", "f2", "f3"], augment: [{ mixup: 1 }] };
     for (const [loss, label] of [
       [{ type: "crossEntropy", labelSmoothing: 0.1, classWeights: "balanced" }, "label"],
+      [{ type: "distillation", alpha: 0.3 }, "label"],
       [{ type: "binaryCrossEntropy" }, ["f6", "f7", "f8"]],
       [{ type: "meanSquaredError" }, ["f4", "f5", "f8"]],
       [{ type: "huber" }, ["f4", "f5", "f8"]],
