@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { TrainEvent } from "../../core/train/events.js";
+import type { DoneEvent, TrainEvent } from "../../core/train/events.js";
 import { startWorker, type WorkerClient } from "../../core/worker/client.js";
 import { failure } from "../support/failure.js";
-import { blobs, classifier, recipeOf, Workspace } from "../support/training.js";
+import { blobs, classifier, flatClassifier, recipeOf, weightBytes, Workspace } from "../support/training.js";
 
 const entry = join(__dirname, "../../dist/worker.js");
 
@@ -59,5 +59,28 @@ for (const isolation of ["thread", "process"] as const)
       ]);
       await closed;
       assert.ok(result.status === "rejected" || result.value.reason === "stopped");
+    });
+
+    it("trains with a feed to the bytes of a run without, also where it is stopped and taken up again", async () => {
+      const data = { transform: [{ reshape: [2, 2] }], augment: [{ flip: "horizontal" }] };
+      await space.writeGraph(flatClassifier());
+      const run = async (feed: boolean, stopAt = Infinity, resume?: string): Promise<DoneEvent> => {
+        worker = startWorker("train", { entry, isolation });
+        const recipeText = JSON.stringify(recipeOf({ freeze: ["fc1*"], epochs: 3, data }));
+        const request = { recipePath: space.path("r.finetune.json"), recipeText, feed, cache: false, ...(resume === undefined ? {} : { resume }) };
+        const done = await worker.train(request, (event) => {
+          if (event.event === "step" && event.step === stopAt) worker.stop();
+        });
+        await worker.close();
+        return done;
+      };
+      await run(false);
+      const expected = weightBytes(await space.tensors());
+      await run(true);
+      assert.deepEqual(weightBytes(await space.tensors()), expected);
+      const stopped = await run(true, 10);
+      assert.equal(stopped.reason, "stopped");
+      await run(true, Infinity, stopped.run);
+      assert.deepEqual(weightBytes(await space.tensors()), expected);
     });
   });

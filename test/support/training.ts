@@ -188,3 +188,14 @@ export function classifier({ opset = 17, batch = "N", dtype = "float32", softmax
     },
   });
 }
+
+/** The classifier on samples of shape [2, 2]. */
+export function flatClassifier(): Graph {
+  const graph = classifier();
+  const [first, ...rest] = graph.nodes;
+  return {
+    ...graph,
+    inputs: [info("x", ["N", 2, 2])],
+    nodes: [node("Flatten", ["x"], ["flat"], {}, "/Flatten"), { ...first, inputs: ["flat", ...first.inputs.slice(1)] }, ...rest],
+  };
+}

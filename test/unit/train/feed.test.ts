@@ -6,10 +6,8 @@ import { availableParallelism } from "node:os";
 import { startFeed } from "../../../core/worker/feed-client.js";
 import type { Feed, FeedJob } from "../../../core/train/feed.js";
 import { Feeding } from "../../../core/train/feeding.js";
-import type { Graph } from "../../../core/graph/types.js";
 import { failure } from "../../support/failure.js";
-import { info, node } from "../../support/graphs.js";
-import { blobs, classifier, weightBytes, Workspace } from "../../support/training.js";
+import { blobs, classifier, flatClassifier, weightBytes, Workspace } from "../../support/training.js";
 
 /** A feed without a worker around it. */
 class NearFeed implements Feed {
@@ -36,17 +34,6 @@ class NearFeed implements Feed {
     NearFeed.running -= 1;
     await this.#feeding?.then((feeding) => feeding.close()).catch(() => undefined);
   }
-}
-
-/** The classifier on samples of shape [2, 2]. */
-function flatClassifier(): Graph {
-  const graph = classifier();
-  const [first, ...rest] = graph.nodes;
-  return {
-    ...graph,
-    inputs: [info("x", ["N", 2, 2])],
-    nodes: [node("Flatten", ["x"], ["flat"], {}, "/Flatten"), { ...first, inputs: ["flat", ...first.inputs.slice(1)] }, ...rest],
-  };
 }
 
 describe("a run with a feed", () => {
