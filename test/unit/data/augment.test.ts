@@ -219,7 +219,10 @@ describe("augmentation, drawn", () => {
     const values = noiseOf(12);
     const rows: readonly TransformStep[] = [{ reshape: [3, 4] }, { scale: { from: [0, 1], to: [0, 2] } }, { reshape: [12] }];
     const flipped = augmented([{ flip: "vertical", probability: 1 }], [12], values, draw(0), rows);
-    assert.deepEqual(flipped, Float32Array.from([...values.slice(8), ...values.slice(4, 8), ...values.slice(0, 4)], (v) => 2 * v));
+    assert.deepEqual(
+      flipped,
+      Float32Array.from([...values.slice(8), ...values.slice(4, 8), ...values.slice(0, 4)], (v) => 2 * v),
+    );
   });
 
   it("mixes with one of the given rows, the sample itself keeping the larger share", () => {

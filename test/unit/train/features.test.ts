@@ -73,7 +73,7 @@ describe("the store of features", () => {
     assert.deepEqual(made, inFileOrder);
     assert.deepEqual(progress.at(-1), { done: 40, reused: 0, executions: 3 });
     assert.equal(released, 1);
-    features.rest();
+    await features.rest();
     await assertGathers(features);
     assert.equal(made.length, 3, "without a disk, the memory is kept");
     await features.close();
@@ -96,10 +96,24 @@ describe("the store of features", () => {
   it("gives its memory back when it rests, and reads from disk", async () => {
     const features = store({ cache: await openCache() });
     await features.fill();
-    features.rest();
+    await features.rest();
     await assertGathers(features);
     assert.equal(made.length, 3);
     await features.close();
+  });
+
+  it("keeps those of some samples and makes the others anew where samples are augmented", async () => {
+    for (const cache of [undefined, await openCache()]) {
+      made = [];
+      const features = store({ kept: Uint32Array.from([1, 7, 30]), cache, memoryLimit: cache === undefined ? total : 10 });
+      assert.equal(await features.fill(), true);
+      assert.deepEqual(made, [[1, 7, 30]]);
+      assert.deepEqual([...(await features.gather([30, 1]))[0].data], [30, -30, 1, -1]);
+      assert.equal(made.length, 1);
+      for (const epoch of [0, 1]) assert.deepEqual([...(await features.gather([5, 2], epoch))[0].data], [5, -5, 2, -2]);
+      assert.deepEqual(made, [[1, 7, 30], [5, 2], [5, 2]]); // prettier-ignore
+      await features.close();
+    }
   });
 
   it("computes them whenever they are read where there is neither memory nor disk", async () => {
