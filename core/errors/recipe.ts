@@ -4,7 +4,7 @@ import { fileReason } from "./files.js";
 import { type EngineError, type ErrorCode, make } from "./define.js";
 import { formatShape } from "../graph/dims.js";
 import { didYouMean } from "../graph/nearest.js";
-import type { Shape } from "../graph/types.js";
+import type { Dim, Shape } from "../graph/types.js";
 
 // ── freeze plan and surgery ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,10 +106,10 @@ export const classWeights = (classes: number, got: number) =>
     'List them in the order of the classes, or write "balanced".',
   );
 
-export const teacherClasses = (output: string, classes: unknown, taught: unknown) =>
+export const teacherClasses = (output: string, classes: Dim | undefined, taught: Dim | undefined) =>
   make(
     "recipe/loss",
-    `distillation compares "${output}" with the base model's own output, class by class: it has ${String(classes)} classes, the base model ${String(taught ?? "an unknown number of")}`,
+    `distillation compares "${output}" with the base model's own output, class by class: it has ${classes ?? "an unknown number of"} classes, the base model ${taught ?? "an unknown number of"}`,
     { output, classes, taught },
     "A new head with other classes has no teacher in the base model: use crossEntropy, or a head with as many outputs.",
   );

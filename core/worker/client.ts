@@ -30,7 +30,7 @@ export function startWorker(role: Exclude<Role, "feed">, options: WorkerOptions)
     data: (request) => link.request(contract.data, request),
     verify: (request) => link.request(contract.verify, request),
     train: async (request, onEvent) => {
-      const subscription = link.on(contract.trainEvent, onEvent);
+      const subscription = link.on(contract.trainEvents, (events) => events.forEach(onEvent));
       try {
         return await link.request(contract.train, request);
       } finally {

@@ -30,11 +30,12 @@ export interface VerifyRequest {
 export const inspect = new RequestType<InspectRequest, InspectReport, ErrorData>("inspect");
 export const data = new RequestType<DataReportRequest, DataReport, ErrorData>("data");
 export const verify = new RequestType<VerifyRequest, VerifyReport, ErrorData>("verify");
-/** Runs to its end; reports on the way with `trainEvent`. One at a time. */
+/** Runs to its end; reports on the way with `trainEvents`. One at a time. */
 export const train = new RequestType<TrainRequest, DoneEvent, ErrorData>("train");
 /** Asks the run that is going on to end between steps, with a checkpoint. */
 export const stop = new NotificationType<Record<string, never>>("stop");
-export const trainEvent = new NotificationType<TrainEvent>("trainEvent");
+/** In the order in which they happened; steps come together, a twentieth of a second late at most while others follow. */
+export const trainEvents = new NotificationType<readonly TrainEvent[]>("trainEvents");
 /** Once, before anything is asked of a feed. */
 export const feedOpen = new NotificationType<FeedJob>("feedOpen");
 /** Answered one after the other, in order; with null where the request was dropped meanwhile. */

@@ -3,8 +3,9 @@
 import type { MessageConnection } from "vscode-jsonrpc/node";
 import { train as runTraining } from "../train/train.js";
 import { answering } from "./connection.js";
-import { stop, train, trainEvent } from "./contract.js";
+import { stop, train, trainEvents } from "./contract.js";
 import type { RoleServer } from "./entry.js";
+import { eventBatches } from "./event-batches.js";
 import { startFeed } from "./feed-client.js";
 
 export function serve(connection: MessageConnection, entry: string): RoleServer {
@@ -16,13 +17,14 @@ export function serve(connection: MessageConnection, entry: string): RoleServer 
   connection.onRequest(
     train,
     answering((request) => {
+      // A starter that is gone cannot be told anything; the run then ends by itself.
+      const events = eventBatches((batch) => void connection.sendNotification(trainEvents, batch).catch(() => undefined));
       const run = runTraining(request, {
-        // A starter that is gone cannot be told anything; the run then ends by itself.
-        emit: (event) => void connection.sendNotification(trainEvent, event).catch(() => undefined),
+        emit: (event) => events.add(event),
         stopRequested: () => stopRequested,
         // Wherever the run goes on, its feed is a thread there: what it makes is moved, not copied, and it ends where the run ends.
         startFeed: () => startFeed({ entry }),
-      });
+      }).finally(() => events.flush());
       running = run.catch(() => undefined);
       return run;
     }),
