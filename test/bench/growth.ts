@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Graph } from "../../core/graph/types.js";
 import type { Executor } from "../../core/runtime/executor.js";
 import { createExecutor } from "../../core/runtime/select.js";
-import { branches, integerTensor, mlp, transformer, uniformTensor } from "./models.js";
+import { affineChain, integerTensor, mlp, transformer, uniformTensor } from "./models.js";
 import { adam, writeTask, type TaskSource } from "./rows.js";
 import { median } from "./statistics.js";
 import { Training } from "./training.js";
@@ -30,11 +30,15 @@ const measuredFor = 600;
 
 const smallTransformer = { width: 128, heads: 4, tokens: 64, vocabulary: 200, classes: 10 };
 
-/** An MLP on batches of one size, a small transformer with some layers, a model with some parameters: every size of each series. */
+/** An MLP on batches of one size, a small transformer with some layers, a deep model with some parameters: every size of each series. */
 const series: readonly { readonly name: string; readonly sizes: readonly number[]; readonly source: (size: number) => TaskSource }[] = [
   { name: "samples in a batch (MLP 784-512-512-10)", sizes: [1, 4, 16, 64, 256], source: (size) => mlpSource(size) },
   { name: "layers (transformer, d = 128, batch 8 × 64)", sizes: [1, 2, 4, 8, 16], source: (size) => transformerSource(size) },
-  { name: "parameter tensors (16 × 16 dense layers side by side, batch 8)", sizes: [10, 100, 1000, 10_000], source: (size) => branchesSource(size) },
+  {
+    name: "parameter tensors (scales and biases of 16 values in a chain, batch 8)",
+    sizes: [10, 100, 1000, 10_000],
+    source: (size) => deepSource(size),
+  },
   { name: "layers for a training graph of 2,000 nodes (transformer, d = 128, batch 8 × 64)", sizes: [14], source: (size) => transformerSource(size) },
 ];
 
@@ -98,13 +102,13 @@ function transformerSource(layers: number): TaskSource {
   };
 }
 
-function branchesSource(parameters: number): TaskSource {
+function deepSource(parameters: number): TaskSource {
   return {
     ...common,
-    name: "branches",
+    name: "deep",
     batchSize: 8,
     material: () => ({
-      graph: branches((parameters - 2) / 2),
+      graph: affineChain((parameters - 2) / 2),
       samples: uniformTensor("samples", [16, 16], 0, 1),
       labels: integerTensor("labels", [16], 10),
     }),

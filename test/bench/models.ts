@@ -101,13 +101,16 @@ export function mlp(sizes: readonly number[]): Graph {
   return m.finish(value);
 }
 
-/** x [batch, 16] → `count` dense layers beside each other, each with Relu → their mean → logits: 2 · count + 2 parameters. */
-export function branches(count: number): Graph {
+/** x [batch, 16] → `count` times x · scale + bias, one after the other → logits: 2 · count + 2 parameters. */
+export function affineChain(count: number): Graph {
   const shape: Shape = ["batch", 16];
   const m = new ModelBuilder({ name: "x", dtype: "float32", shape });
-  const x: Value = { name: "x", type: { kind: "tensor", dtype: "float32", shape } };
-  const made = Array.from({ length: count }, (_, i) => m.op("Relu", [m.dense(x, `branches.${i}`, 16, 16)]));
-  return m.finish(m.dense(m.op("Mul", [m.op("Sum", made), m.scalar(1 / count)]), "head", 16, 10));
+  let x: Value = { name: "x", type: { kind: "tensor", dtype: "float32", shape } };
+  for (let i = 0; i < count; i++) {
+    const scaled = m.op("Mul", [x, m.parameter(`layers.${i}.scale`, [16], 0.01, 1)]);
+    x = m.op("Add", [scaled, m.parameter(`layers.${i}.bias`, [16], 0.01)]);
+  }
+  return m.finish(m.dense(x, "head", 16, 10));
 }
 
 /** x [batch, 1, 28, 28] → conv 32, Relu, pool, conv 64, Relu, pool, dense 128, Relu, dense 10. */
