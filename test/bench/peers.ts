@@ -20,7 +20,7 @@ export const ours: Peer = {
   command: () => ({
     name: "ours",
     command: process.execPath,
-    args: ["--import", "tsx", here("ours.ts")],
+    args: [here("dist/ours.js")],
     environment: { ORT_DISABLE_TELEMETRY: "1" },
   }),
 };

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { bundleSide } from "./bundle.js";
 import { measureGrowth } from "./growth.js";
 import { measureRow, type RowResult } from "./measure.js";
 import { installPeers, ours, peers } from "./peers.js";
@@ -53,6 +54,7 @@ async function compare(wantedRows: readonly Row[], folder: string, threads: numb
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number from 1 on, got ${values.rounds}`);
   const wantedPeers = pick(values.peers, peers, "peer");
   installPeers(wantedPeers);
+  await bundleSide("ours");
   const results: RowResult[] = [];
   for (const row of wantedRows) {
     process.stderr.write(`${row.title} …\n`);
