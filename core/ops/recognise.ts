@@ -34,39 +34,80 @@ function factorsOf(value: Value | undefined, maker: Maker, whole: string, depth 
   return divisor === undefined ? [value] : [...factorsOf(made.inputs[0], maker, whole, depth - 1), 1 / divisor];
 }
 
-/** The x of 1 + erf(x ⁄ √2). */
-function errorFunctionOf(value: Value | undefined, maker: Maker): Value | undefined {
-  const sum = maker(value, "Add");
-  for (const [inner, one] of sum === undefined ? [] : eitherOrder(sum)) {
-    if (!isScalar(one, 1)) continue;
-    const argument = scaled(maker(maker(inner, "Erf")?.inputs[0], "Div", "Mul"));
-    if (argument !== undefined && Math.abs(argument.factor - Math.SQRT1_2) < 1e-6) return argument.value;
+/** What a product multiplies with a constant: the constant, and its other factors. */
+function product(value: Value | undefined, maker: Maker, whole = ""): { readonly constant: number; readonly others: readonly (Value | undefined)[] } {
+  const factors = factorsOf(value, maker, whole);
+  return {
+    constant: factors.reduce((all: number, f) => (typeof f === "number" ? all * f : all), 1),
+    others: factors.filter((f) => typeof f !== "number"),
+  };
+}
+
+const near = (found: number, expected: number): boolean => Math.abs(found - expected) < 1e-6;
+
+/** What of x a GELU multiplies it by. */
+interface Gate {
+  readonly x: Value;
+  readonly approximate: "none" | "tanh";
+}
+
+/** The x of erf(x ⁄ √2). */
+function errorFunctionOf(value: Value | undefined, maker: Maker): Gate | undefined {
+  const argument = scaled(maker(maker(value, "Erf")?.inputs[0], "Div", "Mul"));
+  return argument?.value !== undefined && near(argument.factor, Math.SQRT1_2) ? { x: argument.value, approximate: "none" } : undefined;
+}
+
+/** Whether a value is x³. */
+function isCube(factors: readonly (Value | undefined)[], x: Value, maker: Maker): boolean {
+  const power = factors.length === 1 ? maker(factors[0], "Pow") : undefined;
+  if (power !== undefined) return power.inputs[0]?.name === x.name && isScalar(power.inputs[1], 3);
+  return factors.length === 3 && factors.every((f) => f?.name === x.name);
+}
+
+/** The x of tanh(√(2/π) · (x + 0.044715 · x³)). */
+function tanhOf(value: Value | undefined, maker: Maker): Gate | undefined {
+  const argument = product(maker(value, "Tanh")?.inputs[0], maker);
+  const sum = near(argument.constant, Math.sqrt(2 / Math.PI)) && argument.others.length === 1 ? maker(argument.others[0], "Add") : undefined;
+  for (const [x, cubic] of sum === undefined ? [] : eitherOrder(sum)) {
+    if (x === undefined) continue;
+    const { constant, others } = product(cubic, maker, x.name);
+    if (near(constant, 0.044715) && isCube(others, x, maker)) return { x, approximate: "tanh" };
   }
   return undefined;
 }
 
-/** The x of a product in which 1 + erf(x ⁄ √2) occurs. */
-function geluOperand(made: Made, maker: Maker, depth = deepestProduct): Value | undefined {
-  for (const input of made.inputs) {
-    const inner = depth === 1 ? undefined : maker(input, "Mul");
-    const found = errorFunctionOf(input, maker) ?? (inner === undefined ? undefined : geluOperand(inner, maker, depth - 1));
+/** The gate in 1 + gate. */
+function gateOf(value: Value | undefined, maker: Maker): Gate | undefined {
+  const sum = maker(value, "Add");
+  for (const [inner, one] of sum === undefined ? [] : eitherOrder(sum)) {
+    const found = isScalar(one, 1) ? (errorFunctionOf(inner, maker) ?? tanhOf(inner, maker)) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-/** x · ½ · (1 + erf(x ⁄ √2)), its factors in any order. https://arxiv.org/abs/1606.08415 */
+/** The gate in a product of which 1 + gate is a factor. */
+function gateIn(made: Made, maker: Maker, depth = deepestProduct): Gate | undefined {
+  for (const input of made.inputs) {
+    const inner = depth === 1 ? undefined : maker(input, "Mul");
+    const found = gateOf(input, maker) ?? (inner === undefined ? undefined : gateIn(inner, maker, depth - 1));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** x · ½ · (1 + erf(x ⁄ √2)), or its approximation by a hyperbolic tangent, factors in any order. https://arxiv.org/abs/1606.08415 */
 const gelu: Rewrite = {
   opType: "Mul",
   apply: ({ b, node, inputs, output, maker }) => {
-    const x = geluOperand({ node, inputs }, maker);
-    if (x === undefined) return undefined;
-    const factors = inputs.flatMap((input) => factorsOf(input, maker, x.name));
-    const constant = factors.reduce((product: number, f) => (typeof f === "number" ? product * f : product), 1);
-    const others = factors.filter((f) => typeof f !== "number");
-    const whole = others.length === 2 && others.some((f) => f?.name === x.name) && others.some((f) => errorFunctionOf(f, maker)?.name === x.name);
-    const fits = Math.abs(constant - 0.5) < 1e-6 && x.type.dtype === output.type.dtype;
-    return whole && fits ? b.op("Gelu", [x]) : undefined;
+    const gate = gateIn({ node, inputs }, maker);
+    if (gate === undefined) return undefined;
+    const { x, approximate } = gate;
+    const [left, right] = inputs.map((input) => product(input, maker, x.name));
+    const others = [...left.others, ...right.others];
+    const whole = others.length === 2 && others.some((f) => f?.name === x.name) && others.some((f) => gateOf(f, maker)?.x.name === x.name);
+    if (!whole || !near(left.constant * right.constant, 0.5) || x.type.dtype !== output.type.dtype) return undefined;
+    return b.op("Gelu", [x], { attributes: { approximate: approximate === "tanh" ? approximate : undefined } });
   },
 };
 

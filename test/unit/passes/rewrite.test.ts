@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { attributes } from "../../../core/graph/attributes.js";
 import { tensorOf } from "../../../core/graph/tensor.js";
 import type { Graph } from "../../../core/graph/types.js";
 import { fasterKernels } from "../../../core/ops/kernels.js";
@@ -38,6 +39,24 @@ const geluHalfFirst = graphOf({
   tensors: { invRoot: scalar(Math.SQRT1_2), one: scalar(1), half: scalar(0.5) },
 });
 
+/** The approximation by a hyperbolic tangent, its cube as a power or as products. */
+function geluTanh(cube: "Pow" | "Mul"): Graph {
+  return graphOf({
+    ...{ inputs: gelu.inputs, outputs: ["y"], opset: 23 },
+    nodes: [
+      ...(cube === "Pow" ? [node("Pow", ["x", "three"], ["cube"])] : [node("Mul", ["x", "x"], ["square"]), node("Mul", ["square", "x"], ["cube"])]),
+      node("Mul", ["small", "cube"], ["cubic"]),
+      node("Add", ["x", "cubic"], ["sum"]),
+      node("Mul", ["sum", "slope"], ["u"]),
+      node("Tanh", ["u"], ["t"]),
+      node("Add", ["t", "one"], ["t1"]),
+      node("Mul", ["half", "x"], ["h"]),
+      node("Mul", ["h", "t1"], ["y"]),
+    ],
+    tensors: { three: scalar(3), small: scalar(0.044715), slope: scalar(Math.sqrt(2 / Math.PI)), one: scalar(1), half: scalar(0.5) },
+  });
+}
+
 /** Layer normalisation in small parts; `subtractions` says how often the mean is subtracted. */
 function normalisation({ subtractions = 1, axis = -1, square = "Pow" } = {}): Graph {
   return graphOf({
@@ -72,6 +91,16 @@ describe("rewriting a graph", () => {
       const found = rewriteGraph(graph, spelledOut);
       assert.deepEqual(opTypes(found), ["Gelu"]);
       assert.deepEqual(found.nodes[0].outputs, ["y"]);
+      await assertSameResults(graph, found, [2, 3, 4]);
+    });
+  }
+
+  for (const cube of ["Pow", "Mul"] as const) {
+    it(`recognises GELU by a hyperbolic tangent, its cube by ${cube}`, async () => {
+      const graph = geluTanh(cube);
+      const found = rewriteGraph(graph, spelledOut);
+      assert.deepEqual(opTypes(found), ["Gelu"]);
+      assert.deepEqual(found.nodes[0].attributes, attributes({ approximate: "tanh" }));
       await assertSameResults(graph, found, [2, 3, 4]);
     });
   }
