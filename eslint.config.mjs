@@ -36,8 +36,9 @@ const boundaries = [
   },
   {
     from: /^extension\//,
-    refuse: /^core\/(?!(worker\/contract|errors)\.js$)/,
-    message: "extension imports from core only worker/contract and errors: everything else runs in the worker.",
+    refuse: /^core\/(?!(worker\/(contract|client|link)|errors|process-identity|text\/[a-z-]+)\.js$)/,
+    message:
+      "extension imports from core only worker/contract, client and link, errors, process-identity and text: everything else runs in the worker.",
   },
   { from: /^media\//, refuse: /^(core|test)\//, message: "A webview imports only contracts." },
   { from: /^media\//, refuse: /^extension\/(?!.*contract\.js$)/, message: "A webview imports only contracts." },

@@ -2,8 +2,9 @@
 
 import { relative } from "node:path";
 import type { DataReport, TargetRange } from "../train/data-report.js";
-import { columns, count, plural } from "./tables.js";
-import type { Colors, Terminal } from "./terminal.js";
+import { columns, count, plural } from "../text/tables.js";
+import type { Colors } from "../text/colors.js";
+import type { Terminal } from "./terminal.js";
 import { withWorker } from "./worker.js";
 
 export interface DataOptions {

@@ -1,59 +1,12 @@
 // `frostline inspect`: what a model is and what can be trained in it, as a report or as JSON.
 
-import type { InspectedValue, InspectReport } from "../train/inspect.js";
-import { columns, count, plural, totalsLine } from "./tables.js";
+import { describeModel } from "../text/inspect-report.js";
 import type { Terminal } from "./terminal.js";
 import { withWorker } from "./worker.js";
-
-/** Reasons that are listed; the rest is counted. */
-const mostUntrainable = 12;
 
 export async function inspectCommand(model: string, freeze: readonly string[], terminal: Terminal): Promise<number> {
   const report = await withWorker("inspect", (worker) => worker.inspect({ model, freeze }));
   terminal.record(report);
-  for (const line of describe(report, terminal)) terminal.line(line);
+  for (const line of describeModel(report, terminal.colors)) terminal.line(line);
   return 0;
-}
-
-function describe(report: InspectReport, { colors }: Terminal): readonly string[] {
-  const { parameters, untrainable, batch, ops } = report;
-  const paint = { trainable: colors.green, frozen: colors.cyan, blocked: colors.yellow, buffer: colors.dim };
-  const table = parameters.map(({ name, path, dtype, shape, elements, mark, reason }) => [
-    name,
-    path === name ? "" : path,
-    `${dtype} [${shape.join(", ")}]`,
-    count(elements),
-    paint[mark](reason === undefined ? mark : `${mark} (${reason})`),
-  ]);
-  const header = ["name", "path", "type", "elements", "mark"].map(colors.dim);
-  return [
-    colors.bold(report.model),
-    "",
-    ...report.inputs.map((v) => `  input   ${describeValue(v)}`),
-    ...report.outputs.map((v) => `  output  ${describeValue(v)}`),
-    `  batch   ${describeBatch(batch)}`,
-    ...(batch.proposedCut === undefined ? [] : [`  cut     a new head could start from "${batch.proposedCut}"`]),
-    "",
-    ...(table.length === 0 ? [] : [colors.bold("Parameters"), ...columns([header, ...table], ["left", "left", "left", "right", "left"]), ""]),
-    totalsLine(report.totals),
-    "",
-    `${colors.bold("Operators")}: ${Object.entries(ops).map(([op, n]) => `${op} ${count(n)}`).join(", ")}`, // prettier-ignore
-    ...(untrainable.length === 0
-      ? ["A gradient passes through every operator."]
-      : [
-          "",
-          colors.bold(`No gradient passes through ${plural(untrainable.length, "node")}:`),
-          ...columns(untrainable.slice(0, mostUntrainable).map(({ node, op, reason }) => [op, node, reason])),
-          ...(untrainable.length > mostUntrainable ? [`  and ${count(untrainable.length - mostUntrainable)} more (all of them with --json)`] : []),
-        ]),
-  ];
-}
-
-function describeValue({ name, dtype, shape }: InspectedValue): string {
-  return `"${name}" ${dtype}${shape === undefined ? "" : ` [${shape.map((d) => d ?? "?").join(", ")}]`}`;
-}
-
-function describeBatch({ free, blockedBy }: InspectReport["batch"]): string {
-  if (free) return "any size";
-  return blockedBy === undefined ? "fixed" : `fixed by ${blockedBy.op} "${blockedBy.node}": ${blockedBy.reason}`;
 }

@@ -2,8 +2,7 @@
 
 import picocolors from "picocolors";
 import { cannotWrite, exitCodeOf, type EngineError } from "../errors.js";
-
-export type Colors = ReturnType<typeof picocolors.createColors>;
+import type { Colors } from "../text/colors.js";
 
 /** Where a command writes. Nothing is written any more once the reader of the output is gone. */
 export interface Terminal {

@@ -17,7 +17,7 @@ import {
   plural,
   totalsLine,
   type Align,
-} from "./tables.js";
+} from "../text/tables.js";
 import type { Terminal } from "./terminal.js";
 
 export class TrainView {

@@ -1,7 +1,7 @@
 // `frostline verify`: whether what had to stay the same between two models did.
 
 import * as errors from "../errors.js";
-import { columns, plural } from "./tables.js";
+import { columns, plural } from "../text/tables.js";
 import type { Terminal } from "./terminal.js";
 import { withWorker } from "./worker.js";
 

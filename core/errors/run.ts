@@ -143,6 +143,14 @@ export const workerEnded = (role: string, reason: string) =>
     "A run that was going on can be taken up again from its last checkpoint: --resume RUN.",
   );
 
+export const untrusted = (what: string) =>
+  make(
+    "usage/untrusted",
+    `${what} needs a trusted workspace: it would let files of this folder reach native code`,
+    { what },
+    "Trust the folder first.",
+  );
+
 export const feedNotOpen = () => make("run/feed", "samples were asked of a feed that has not been told which", {});
 
 export const unforeseen = (cause: unknown) =>

@@ -20,6 +20,14 @@ export interface TrainRequest {
   readonly cache?: boolean;
   /** Whether samples are made ahead of the steps, in a worker of their own: always, or never; left out: where it pays. Same results in any case. */
   readonly feed?: boolean;
+  /** What holds where the recipe says nothing. */
+  readonly defaults?: { readonly provider?: string; readonly threads?: number; readonly cacheBytes?: number };
+  /** Folder for kept features (default `.frostline/cache` beside the recipe); relative to the recipe's. */
+  readonly cacheFolder?: string;
+  /** Folder for runs (default `.frostline/runs` beside the recipe); relative to the recipe's. */
+  readonly runsFolder?: string;
+  /** Whether the runtime's threads stay awake between two operators (default true: faster small steps, while nobody else needs the cores). */
+  readonly spinning?: boolean;
 }
 
 /** Counts of elements by mark; `parameters` is the sum of `trainable`, `frozen` and `blocked`. */

@@ -1,5 +1,6 @@
 // The starter's side of the roles `inspect` and `train`: what can be asked of a worker, as functions.
 
+import type { EngineError } from "../errors.js";
 import type { DataReport, DataReportRequest } from "../train/data-report.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
 import type { InspectReport } from "../train/inspect.js";
@@ -20,6 +21,8 @@ export interface WorkerClient {
   stop(): void;
   /** Lets the worker finish (a run is stopped first) and waits until it has ended. */
   close(): Promise<void>;
+  /** Settled once the worker is gone: what requests are told then. Never rejects. */
+  readonly ended: Promise<EngineError>;
 }
 
 /** Starts a worker in one role; it loads in the background, and requests wait for it. */
@@ -39,5 +42,6 @@ export function startWorker(role: Exclude<Role, "feed">, options: WorkerOptions)
     },
     stop: () => link.notify(contract.stop, {}),
     close: () => link.close(),
+    ended: link.ended,
   };
 }

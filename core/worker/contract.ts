@@ -10,6 +10,11 @@ import type { FeedJob, MakeRequest } from "../train/feed.js";
 import type { InspectReport } from "../train/inspect.js";
 import type { VerifyReport } from "../train/verify.js";
 
+export type { DataReport, DataReportRequest } from "../train/data-report.js";
+export type { DoneEvent, PlanEvent, StepEvent, TrainEvent, TrainRequest } from "../train/events.js";
+export type { InspectedParameter, InspectReport } from "../train/inspect.js";
+export type { VerifyReport } from "../train/verify.js";
+
 /** What a worker is for; each loads only what its role needs. */
 export const roles = ["inspect", "train", "feed"] as const;
 export type Role = (typeof roles)[number];

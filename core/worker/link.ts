@@ -2,6 +2,9 @@
 // never terminated: stopping one in the middle of the runtime's work would take the whole process with it.
 
 import { fork } from "node:child_process";
+import { constants, setPriority } from "node:os";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import {
   ConnectionError,
@@ -22,22 +25,27 @@ export interface WorkerOptions {
   readonly entry: string;
   /** Where it runs: a thread (default) or a process of its own, which a crash of the runtime cannot leave. */
   readonly isolation?: "thread" | "process";
+  /** Leave the machine to others where it is short: a process of its own gets a lower priority (a thread shares its process'). */
+  readonly background?: boolean;
+  /** Takes what the worker writes to its standard streams, line by line, in place of the starter's own streams. */
+  readonly onOutput?: (line: string) => void;
 }
 
 /** A worker that was started, and what can be said to it. Requests fail with its engine errors, or with `run/worker-ended` if it is gone. */
 export class WorkerLink {
+  /** Settled once the worker is gone: what requests are told then. Never rejects. */
+  readonly ended: Promise<errors.EngineError>;
   readonly #connection: MessageConnection;
-  readonly #ended: Promise<errors.EngineError>;
   /** Ends the requests that wait for an answer. */
   readonly #waiting = new Set<(error: errors.EngineError) => void>();
   #gone = false;
 
   /** It loads in the background, and requests wait for it. */
-  constructor(role: Role, { entry, isolation = "thread" }: WorkerOptions) {
+  constructor(role: Role, options: WorkerOptions) {
     // Before the runtime can be loaded anywhere, and in the environment of the process itself: threads only have copies of it.
     process.env.ORT_DISABLE_TELEMETRY = "1";
-    const { endpoint, ended } = isolation === "thread" ? startThread(role, entry) : startProcess(role, entry);
-    this.#ended = ended;
+    const { endpoint, ended } = options.isolation === "process" ? startProcess(role, options) : startThread(role, options);
+    this.ended = ended;
     void ended.then((error) => {
       this.#gone = true;
       this.#waiting.forEach((reject) => reject(error));
@@ -52,7 +60,7 @@ export class WorkerLink {
 
   /** The answer, or why there will be none: whichever comes first. */
   async request<P, R>(type: RequestType<P, R, ErrorData>, params: P): Promise<R> {
-    if (this.#gone) throw await this.#ended;
+    if (this.#gone) throw await this.ended;
     let waiting: ((error: errors.EngineError) => void) | undefined;
     try {
       return await new Promise<R>((resolve, reject) => {
@@ -61,7 +69,7 @@ export class WorkerLink {
         this.#send(type, params).then(resolve, reject);
       });
     } catch (error) {
-      if (isClosedConnection(error)) throw await this.#ended;
+      if (isClosedConnection(error)) throw await this.ended;
       throw fromResponseError(error);
     } finally {
       if (waiting !== undefined) this.#waiting.delete(waiting);
@@ -77,7 +85,7 @@ export class WorkerLink {
   async close(): Promise<void> {
     // The answer may be lost where the worker has ended before; its end is what counts.
     void quietly(async () => this.#connection.sendRequest(shutdown));
-    await this.#ended;
+    await this.ended;
     this.#connection.dispose();
   }
 
@@ -93,8 +101,10 @@ interface Started {
   readonly ended: Promise<errors.EngineError>;
 }
 
-function startThread(role: Role, entry: string): Started {
-  const worker = new Worker(entry, { workerData: { role } });
+function startThread(role: Role, { entry, onOutput }: WorkerOptions): Started {
+  const own = onOutput !== undefined;
+  const worker = new Worker(entry, { workerData: { role }, stdout: own, stderr: own });
+  if (own) forwardLines([worker.stdout, worker.stderr], onOutput);
   const ended = new Promise<errors.EngineError>((resolve) => {
     worker.once("error", (cause) => resolve(errors.workerEnded(role, cause instanceof Error ? cause.message : String(cause))));
     worker.once("exit", (status) => resolve(errors.workerEnded(role, `exit status ${status}`)));
@@ -102,13 +112,35 @@ function startThread(role: Role, entry: string): Started {
   return { endpoint: threadEndpoint(worker), ended };
 }
 
-function startProcess(role: Role, entry: string): Started {
-  const child = fork(entry, [role], { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] });
+function startProcess(role: Role, { entry, background = false, onOutput }: WorkerOptions): Started {
+  const stream = onOutput === undefined ? "inherit" : "pipe";
+  const child = fork(entry, [role], {
+    serialization: "advanced",
+    stdio: ["ignore", stream, stream, "ipc"],
+    // Where the starter is Electron, its executable has to be told to be Node; Node itself does not look at it.
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+    // A debugger's port is the starter's.
+    execArgv: process.execArgv.filter((argument) => !argument.startsWith("--inspect")),
+  });
+  if (onOutput !== undefined) forwardLines([child.stdout, child.stderr], onOutput);
+  if (background) child.once("spawn", () => lowerPriority(child.pid));
   const ended = new Promise<errors.EngineError>((resolve) => {
     child.once("error", (cause) => resolve(errors.workerEnded(role, cause.message)));
     child.once("exit", (status, signal) => resolve(errors.workerEnded(role, signal === null ? `exit status ${status}` : `signal ${signal}`)));
   });
   return { endpoint: processEndpoint(child), ended };
+}
+
+function forwardLines(streams: readonly (Readable | null)[], onLine: (line: string) => void): void {
+  for (const stream of streams) if (stream !== null) createInterface({ input: stream }).on("line", onLine);
+}
+
+function lowerPriority(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already, or the system does not let it: it then computes as others do.
+  }
 }
 
 /** The connection was closed under a request, or before it. */

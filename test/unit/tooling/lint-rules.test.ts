@@ -65,7 +65,7 @@ const cases: Record<string, readonly Case[]> = {
     { file: "core/cli/x.ts", code: 'import type { Provider } from "../runtime/executor.js"; let p: Provider;' },
     { file: "core/cli/x.ts", code: 'import { type Provider } from "../runtime/executor.js"; let p: Provider;' },
   ],
-  "extension imports from core only the worker's contract and errors": [
+  "extension imports from core only what starts workers, errors and texts": [
     {
       file: "extension/engine/x.ts",
       code: 'import { gradients } from "../../core/autodiff/gradients.js"; gradients;',
@@ -77,6 +77,7 @@ const cases: Record<string, readonly Case[]> = {
       refused: /only worker\/contract/,
     },
     { file: "extension/engine/x.ts", code: 'import { a } from "../../core/worker/contract.js"; import { b } from "../../core/errors.js"; a(b);' },
+    { file: "extension/engine/x.ts", code: 'import { a } from "../../core/worker/client.js"; import { b } from "../../core/text/tables.js"; a(b);' },
   ],
   "webviews import contracts as types only": [
     { file: "media/graph/x.ts", code: 'import { a } from "../../extension/graph/contract.js"; a;', refused: /as types only/ },

@@ -2,7 +2,7 @@
 
 import type { ConfusionMatrix, MarkTotals, PlanRow } from "../train/events.js";
 import type { SetMetrics } from "../train/state.js";
-import type { Colors } from "./terminal.js";
+import type { Colors } from "./colors.js";
 
 export type Align = "left" | "right";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import picocolors from "picocolors";
 import type { PlanRow } from "../../../core/train/events.js";
-import { columns, confusionTable, count, duration, freezeTable, metrics, percent, plural, totalsLine } from "../../../core/cli/tables.js";
+import { columns, confusionTable, count, duration, freezeTable, metrics, percent, plural, totalsLine } from "../../../core/text/tables.js";
 
 const plain = picocolors.createColors(false);
 const colored = picocolors.createColors(true);

@@ -1,0 +1,29 @@
+// Where in a file a failure points to, as far as its data says.
+
+import { isAbsolute } from "node:path";
+import type { EngineError } from "../../core/errors.js";
+
+export interface Place {
+  readonly path: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+}
+
+/** The file that a failure names and can be opened as text, with the line of its first problem where it has one. */
+export function fileOf({ data, code }: EngineError): Place | undefined {
+  const [problem] = Array.isArray(data.problems) ? (data.problems as readonly unknown[]) : [];
+  const { line = data.line, column = data.column } = (problem ?? {}) as Readonly<Record<string, unknown>>;
+  const path = [data.recipePath, data.path, data.file].find((value): value is string => typeof value === "string" && isAbsolute(value));
+  if (path === undefined || !isText(path) || code === "data/no-file") return undefined;
+  return { path, line: positive(line), column: positive(column) };
+}
+
+function positive(value: unknown): number {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : 1;
+}
+
+function isText(path: string): boolean {
+  return /\.(jsonc?|csv|tsv|jsonl|txt)$/i.test(path);
+}

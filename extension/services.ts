@@ -1,0 +1,10 @@
+// What the commands and views of the extension share: made once in activation, handed to each of them.
+
+import type * as vscode from "vscode";
+import type { EngineService } from "./engine/service.js";
+
+export interface Services {
+  readonly context: vscode.ExtensionContext;
+  readonly engine: EngineService;
+  readonly log: vscode.LogOutputChannel;
+}
