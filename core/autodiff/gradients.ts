@@ -49,7 +49,7 @@ function findPaths(graph: Graph, ys: readonly string[], xs: readonly string[], f
   for (const node of graph.nodes) {
     if (!node.outputs.some((o) => used.has(o))) continue;
     const flowing = flowsFrom(node, reached, facts);
-    const obstacle = flowing.find((flow) => flow.kind === "unsupported");
+    const obstacle = flowing.map(({ flow }) => flow).find((flow) => flow.kind === "unsupported");
     if (obstacle !== undefined) reasons.set(node, obstacle.reason);
     if (flowing.length > 0) for (const output of node.outputs) if (output !== "" && mayVary(facts(output))) reached.add(output);
   }
@@ -58,18 +58,23 @@ function findPaths(graph: Graph, ys: readonly string[], xs: readonly string[], f
   for (const node of graph.nodes.toReversed()) {
     if (!node.outputs.some((o) => onPath.has(o))) continue;
     if (reasons.has(node)) walls.push(node);
-    for (const name of readsOf(node)) if (reached.has(name) && flowsFrom(node, new Set([name]), facts).length > 0) onPath.add(name);
+    for (const { name } of flowsFrom(node, reached, facts)) onPath.add(name);
   }
   if (walls.length > 0) throw errors.noGradient(walls[0], reasons.get(walls[0]) ?? "", cutBehind(graph, walls, onPath, ys));
   return onPath;
 }
 
 /** How gradients pass from a node to those of its operands that are in `reached`, without those to which none could pass. */
-function flowsFrom(node: Node, reached: ReadonlySet<string>, facts: (name: string) => Facts): readonly Flow[] {
-  const own = node.inputs.flatMap((name, i) => (name !== "" && reached.has(name) ? [flowTo(node, i, facts)] : []));
-  const nested = readsOf(node).filter((name) => !node.inputs.includes(name) && reached.has(name) && mayVary(facts(name)));
-  const inside = nested.map((name): Flow => ({ kind: "unsupported", reason: `its subgraph reads "${name}"` }));
-  return [...own, ...inside].filter((flow) => flow.kind === "flows" || flow.kind === "unsupported");
+function flowsFrom(
+  node: Node,
+  reached: ReadonlySet<string>,
+  facts: (name: string) => Facts,
+): readonly { readonly name: string; readonly flow: Flow }[] {
+  const inputs = new Set(node.inputs);
+  const own = node.inputs.flatMap((name, i) => (name !== "" && reached.has(name) ? [{ name, flow: flowTo(node, i, facts) }] : []));
+  const nested = readsOf(node).filter((name) => !inputs.has(name) && reached.has(name) && mayVary(facts(name)));
+  const inside = nested.map((name) => ({ name, flow: { kind: "unsupported", reason: `its subgraph reads "${name}"` } as const }));
+  return [...own, ...inside].filter(({ flow }) => flow.kind === "flows" || flow.kind === "unsupported");
 }
 
 /** Integers and booleans do not vary, and neither pass gradients on nor have them. */
