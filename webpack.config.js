@@ -12,6 +12,7 @@ const webRuntimeFiles = ["ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.w
 /** What each bundle starts from, the packages that it loads at run time instead of carrying them, and whether it carries the WebAssembly runtime. */
 const entries = {
   worker: { file: "core/worker/entry.ts", external: ["onnxruntime-node", "sharp"], carriesWebRuntime: true },
+  "self-test": { file: "core/worker/self-test.ts", external: [] },
   extension: { file: "extension/extension.ts", external: [] },
   cli: { file: "core/cli/main.ts", external: [], executable: true },
 };

@@ -62,8 +62,14 @@ export const noCheckpoint = (run: string) =>
     "usage/run",
     `run "${run}" has no checkpoint yet: it was stopped before the first one`,
     { run },
-    "Start it again from its recipe, without --resume.",
+    "Start it again from its recipe, instead of resuming it.",
   );
+
+export const noEpochYet = (run: string) =>
+  make("usage/run", `run "${run}" has no weights to export yet: it was stopped in its first epoch`, { run }, "Resume it, and let an epoch end.");
+
+export const runGoingOn = (recipe: string) =>
+  make("usage/run-going-on", `"${recipe}" is being trained already`, { recipe }, "Stop or pause that run first.");
 
 export const badCheckpoint = (path: string) =>
   make("run/checkpoint", `"${path}" is no checkpoint that this version can read`, { path }, "Start the run again from its recipe.");
@@ -142,6 +148,9 @@ export const workerEnded = (role: string, reason: string) =>
     { role, reason },
     "A run that was going on can be taken up again from its last checkpoint: --resume RUN.",
   );
+
+export const selfTestFailed = (losses: readonly number[]) =>
+  make("run/self-test", `the runtime does not train as it should: the losses of its self-test are ${losses.join(", ")}`, { losses });
 
 export const untrusted = (what: string) =>
   make(

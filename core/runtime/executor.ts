@@ -31,6 +31,8 @@ export interface Executor {
   readonly description: string;
   readonly provider: string;
   readonly threads: number;
+  /** Whether its threads stay awake between two operators; absent where it does not say. */
+  readonly spinning?: boolean;
   /** @throws run/compile where the runtime refuses the graph */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
 }

@@ -19,6 +19,9 @@ type Runtime = typeof import("onnxruntime-node");
 /** Above this many bytes of constants a graph is handed over as a file: protobuf ends at 2 GiB. */
 const inMemoryLimit = 1.8e9;
 
+/** Threads that have nothing to do wait asleep. */
+const sleeping = { extra: { session: { intra_op: { allow_spinning: "0" } } } };
+
 /**
  * Loads the native runtime for one of its providers. What a device has no kernel for runs on the CPU.
  *
@@ -28,7 +31,7 @@ const inMemoryLimit = 1.8e9;
  * aborts), so weights could stay there only if the optimizer's arithmetic were part of the graph.
  * @throws run/runtime-missing where there is no binary for this platform; usage/provider where it lacks the provider
  */
-export async function createNativeExecutor(provider: Exclude<Provider, "wasm">, threads: number): Promise<Executor> {
+export async function createNativeExecutor(provider: Exclude<Provider, "wasm">, threads: number, spinning = true): Promise<Executor> {
   let runtime: Runtime;
   try {
     runtime = await import("onnxruntime-node");
@@ -47,8 +50,9 @@ export async function createNativeExecutor(provider: Exclude<Provider, "wasm">, 
     description: `onnxruntime-node ${version} ${provider}`,
     provider,
     threads,
+    spinning,
     compile: async (graph, { optimise = true } = {}) => {
-      const options = { ...sessionOptions(optimise), executionProviders: [provider], intraOpNumThreads: threads };
+      const options = { ...sessionOptions(optimise), ...(spinning ? {} : sleeping), executionProviders: [provider], intraOpNumThreads: threads };
       try {
         return new SessionProgram(runtime, await createSession(runtime, graph, options), "written");
       } catch (cause) {

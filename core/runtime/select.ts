@@ -14,6 +14,11 @@ export interface ExecutorOptions<P extends string = Provider> {
   readonly provider?: P | undefined;
   /** Threads inside one operator; default: all cores. */
   readonly threads?: number | undefined;
+  /**
+   * Whether the native runtime's threads stay awake between two operators (default true): small steps are faster, and nobody else gets the
+   * cores meanwhile.
+   */
+  readonly spinning?: boolean | undefined;
 }
 
 /** A provider that `auto` tried in vain. */
@@ -31,22 +36,22 @@ export interface ChosenExecutor {
 }
 
 /** An executor of one provider, `cpu` unless told, as it comes: not checked. @throws run/runtime-missing; usage/provider where it is not there */
-export function createExecutor({ provider = "cpu", threads = availableParallelism() }: ExecutorOptions = {}): Promise<Executor> {
-  return provider === "wasm" ? createWebExecutor(threads) : createNativeExecutor(provider, threads);
+export function createExecutor({ provider = "cpu", threads = availableParallelism(), spinning = true }: ExecutorOptions = {}): Promise<Executor> {
+  return provider === "wasm" ? createWebExecutor(threads) : createNativeExecutor(provider, threads, spinning);
 }
 
 /**
  * The executor to train with. A provider that is named is used or refused; `auto` (the default) takes the first of `automaticOrder` that passes the check.
  * @throws usage/provider for a name that is unknown, not available here, or computes wrongly; run/runtime-missing where nothing is left
  */
-export async function chooseExecutor({ provider = "auto", threads }: ExecutorOptions<string> = {}): Promise<ChosenExecutor> {
+export async function chooseExecutor({ provider = "auto", ...options }: ExecutorOptions<string> = {}): Promise<ChosenExecutor> {
   const named = providers.find((name) => name === provider);
-  if (named !== undefined) return { executor: await checkedExecutor(named, threads), reason: "asked for", passedOver: [] };
+  if (named !== undefined) return { executor: await checkedExecutor(named, options), reason: "asked for", passedOver: [] };
   if (provider !== "auto") throw errors.unknownProvider(provider, ["auto", ...providers]);
   const passedOver: PassedOver[] = [];
   for (const candidate of automaticOrder) {
     try {
-      const executor = await checkedExecutor(candidate, threads);
+      const executor = await checkedExecutor(candidate, options);
       return { executor, reason: `the first of ${automaticOrder.join(", ")} that works`, passedOver };
     } catch (error) {
       if (!(error instanceof errors.EngineError)) throw error;
@@ -60,8 +65,8 @@ export async function chooseExecutor({ provider = "auto", threads }: ExecutorOpt
 const passed = new Set<string>();
 
 /** @throws usage/provider where it computes wrongly or not at all */
-async function checkedExecutor(provider: Provider, threads: number | undefined): Promise<Executor> {
-  const executor = await createExecutor({ provider, threads });
+async function checkedExecutor(provider: Provider, options: Omit<ExecutorOptions, "provider">): Promise<Executor> {
+  const executor = await createExecutor({ ...options, provider });
   const key = `${executor.description} ${executor.threads}`;
   if (passed.has(key)) return executor;
   let deviation;

@@ -1,11 +1,16 @@
 // Checkpoints: a run's whole state in one safetensors file, written atomically, from which the run goes on as if it had never stopped.
 
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 import * as errors from "../errors.js";
 import type { Tensor } from "../graph/types.js";
 import { masterOf, tensorOfHost } from "../runtime/host-tensor.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 import { initialState, type Master, type RunState } from "./state.js";
+
+/** Name of a run's checkpoint in its folder. */
+export const checkpointName = "checkpoint.safetensors";
 
 const metric = z.number().exactOptional();
 const metricsSchema = z.object({
@@ -78,6 +83,13 @@ export async function writeCheckpoint(path: string, state: RunState, job: string
     freeze: [...freeze],
   };
   await writeSafetensors(path, { tensors, metadata: new Map([["frostline", JSON.stringify(head)]]) });
+}
+
+/** Path of a run's checkpoint. @throws usage/run where there is none */
+export async function checkpointOf(folder: string, run: string): Promise<string> {
+  const path = join(folder, checkpointName);
+  if ((await stat(path).catch(() => undefined)) === undefined) throw errors.noCheckpoint(run);
+  return path;
 }
 
 /** Reads a checkpoint back. @throws recipe/resume-mismatch where it belongs to another recipe, model or data; run/checkpoint */

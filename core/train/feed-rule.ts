@@ -94,6 +94,7 @@ function feedPrefix({ runnable, making, executor }: FeedQuestion): (() => FeedPr
     boundary: making.values.map(({ name }) => name),
     provider: executor.provider as Provider,
     threads: executor.threads,
+    ...(executor.spinning === undefined ? {} : { spinning: executor.spinning }),
   });
 }
 

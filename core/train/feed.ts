@@ -35,6 +35,7 @@ export interface FeedPrefix {
   readonly boundary: readonly string[];
   readonly provider: Provider;
   readonly threads: number;
+  readonly spinning?: boolean;
 }
 
 /** Samples to make: at most `FeedJob.batchSize`. With an `epoch` they are augmented as in that epoch. */

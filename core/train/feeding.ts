@@ -93,6 +93,6 @@ export class Feeding {
   }
 }
 
-async function openPrefix({ model, inFloat32, provider, threads }: FeedPrefix, input: string): Promise<Prefix> {
-  return new Prefix({ graph: decodeModel(model).graph, inFloat32, input, executor: await createExecutor({ provider, threads }) });
+async function openPrefix({ model, inFloat32, provider, threads, spinning }: FeedPrefix, input: string): Promise<Prefix> {
+  return new Prefix({ graph: decodeModel(model).graph, inFloat32, input, executor: await createExecutor({ provider, threads, spinning }) });
 }

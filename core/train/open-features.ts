@@ -28,6 +28,8 @@ export interface FeatureContext {
   readonly feed?: boolean;
   /** Where features are kept between runs; undefined for nowhere. */
   readonly cacheFolder?: string;
+  /** Bytes that they may take there. */
+  readonly cacheBytes?: number;
   /** The prefix of a phase has run once more. */
   readonly onPrefixRun: (phase: string) => void;
 }
@@ -62,7 +64,7 @@ export async function openFeatures(
     warn(cause);
     return undefined;
   };
-  const cache = place === undefined || samples === 0 ? undefined : await openCache(job, samples, values, place).catch(noCache);
+  const cache = place === undefined || samples === 0 ? undefined : await openCache(samples, values, place, context.cacheBytes).catch(noCache);
   const memoryLimit = Math.min(2e9, totalmem() / 4);
   const making: MakerOptions = { values, batchSize, input, prefix, executions: () => executions };
   const recordBytes = values.reduce((sum, { dtype, shape }) => sum + byteSize(dtype, elementCount(shape)), 0);
@@ -106,8 +108,13 @@ function keyOf(job: Job, prefix: Graph, boundary: readonly string[], executor: E
   ]);
 }
 
-function openCache(job: Job, count: number, values: readonly FeatureValue[], { folder, key }: CachePlace): Promise<CachedFeatures | undefined> {
-  return CachedFeatures.open(folder, key, { values, count, limit: job.recipe.cache?.bytes ?? defaultCacheLimit });
+function openCache(
+  count: number,
+  values: readonly FeatureValue[],
+  { folder, key }: CachePlace,
+  limit = defaultCacheLimit,
+): Promise<CachedFeatures | undefined> {
+  return CachedFeatures.open(folder, key, { values, count, limit });
 }
 
 /** The held-out samples where those that train are augmented: features of these serve in one epoch only. Undefined for all samples. */

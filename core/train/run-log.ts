@@ -1,10 +1,10 @@
-// A run's folder, `.frostline/runs/<id>/` beside the recipe: `run.json` says how the run stands, `events.jsonl` what happened, one event a
+// A run's folder, by default `.frostline/runs/<id>/` beside the recipe: `run.json` says how the run stands, `events.jsonl` what happened, one event a
 // line. What is in them is decided in train.ts.
 
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { isAbsolute, join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import * as errors from "../errors.js";
 import { nearest } from "../graph/nearest.js";
 import type { TrainEvent } from "./events.js";
@@ -24,11 +24,11 @@ export interface Run {
   close(): void;
 }
 
-/** Makes the folder of a new run, which is this process's until it is closed. @throws run/write */
-export async function createRun(recipeFolder: string): Promise<Run> {
+/** Makes the folder of a new run among those that there are, which is this process's until it is closed. @throws run/write */
+export async function createRun(runsFolder: string): Promise<Run> {
   const time = new Date().toISOString().replace(/\.\d+Z$/, "").replaceAll(":", "-"); // prettier-ignore
   const id = `${time}-${randomBytes(2).toString("hex")}`;
-  const folder = join(runsFolder(recipeFolder), id);
+  const folder = join(runsFolder, id);
   try {
     await makeFolder(folder);
   } catch (cause) {
@@ -37,26 +37,25 @@ export async function createRun(recipeFolder: string): Promise<Run> {
   return openRun(id, folder);
 }
 
-/** The run with an id, or in a folder. @throws usage/run for one that is not there; usage/run-in-use; run/write */
-export async function findRun(recipeFolder: string, idOrPath: string): Promise<Run> {
-  const candidates = [join(runsFolder(recipeFolder), idOrPath), isAbsolute(idOrPath) ? idOrPath : resolve(idOrPath)];
-  for (const folder of candidates) {
-    const found = await stat(join(folder, "run.json")).catch(() => undefined);
-    if (found?.isFile() === true)
-      return openRun(
-        folder
-          .split(/[\\/]/)
-          .filter((part) => part !== "")
-          .at(-1) ?? idOrPath,
-        folder,
-      );
-  }
-  const known = await readdir(runsFolder(recipeFolder)).catch(() => []);
-  throw errors.unknownRun(idOrPath, runsFolder(recipeFolder), nearest(idOrPath, known));
+/** Where the runs of a recipe lie: by default in `.frostline/runs` beside it. `setting` is relative to the recipe's folder. */
+export function runsFolderOf(recipeFolder: string, setting = join(".frostline", "runs")): string {
+  return resolve(recipeFolder, setting);
 }
 
-function runsFolder(recipeFolder: string): string {
-  return join(recipeFolder, ".frostline", "runs");
+/** The run with an id among those of a folder, or in a folder of its own. @throws usage/run for one that is not there; usage/run-in-use; run/write */
+export async function findRun(runsFolder: string, idOrPath: string): Promise<Run> {
+  const { id, folder } = await findRunFolder(runsFolder, idOrPath);
+  return openRun(id, folder);
+}
+
+/** The same, to be read only. @throws usage/run for one that is not there */
+export async function findRunFolder(runsFolder: string, idOrPath: string): Promise<{ readonly id: string; readonly folder: string }> {
+  for (const folder of [join(runsFolder, idOrPath), resolve(idOrPath)]) {
+    const found = await stat(join(folder, "run.json")).catch(() => undefined);
+    if (found?.isFile() === true) return { id: basename(resolve(folder)), folder };
+  }
+  const known = await readdir(runsFolder).catch(() => []);
+  throw errors.unknownRun(idOrPath, runsFolder, nearest(idOrPath, known));
 }
 
 function openRun(id: string, folder: string): Run {

@@ -154,3 +154,13 @@ export function restore(state: RunState, snapshot: Snapshot): void {
 export function tensorsOf(snapshot: Snapshot, dtypeOf: (name: string) => Tensor["dtype"]): ReadonlyMap<string, Tensor> {
   return new Map([...snapshot].map(([name, master]) => [name, tensorOfHost(master, dtypeOf(name))]));
 }
+
+/** The phase with the lowest validation loss, the earlier one on a tie; the last one that yielded weights where nothing is held out. */
+export function chooseBest({ best }: Pick<RunState, "best">): number {
+  let chosen = best.findLastIndex((entry) => entry !== undefined);
+  for (let i = chosen; i >= 0; i--) {
+    const [loss, least] = [best[i]?.loss, best[chosen]?.loss];
+    if (loss !== undefined && least !== undefined && loss <= least) chosen = i;
+  }
+  return chosen;
+}

@@ -1,9 +1,8 @@
 // A run from its recipe to its result: settles the job, opens the run's folder, trains, tests, exports and reports. The loop itself is in
 // trainer.ts, what is settled beforehand in job.ts.
 
-import { stat } from "node:fs/promises";
 import { arch, cpus, platform } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import * as errors from "../errors.js";
 import { elementCount } from "../graph/dims.js";
@@ -11,7 +10,7 @@ import type { Executor } from "../runtime/executor.js";
 import { chooseExecutor, type ChosenExecutor } from "../runtime/select.js";
 import { version } from "../version.js";
 import { checkBatchFreedom } from "./batch-check.js";
-import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { checkpointName, checkpointOf, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { Evaluation } from "./evaluate.js";
 import type { ConfusionMatrix, DoneEvent, PhaseMetrics, TrainEvent, TrainHooks, TrainRequest, TrainResult } from "./events.js";
 import { exportModel } from "./export.js";
@@ -21,12 +20,10 @@ import type { OpenPhase } from "./open-phase.js";
 import { planEvent } from "./plan-event.js";
 import { summariseProofs } from "./proof.js";
 import { loadRecipe, parseRecipe, resolveRecipe, type ResolvedRecipe } from "./recipe.js";
-import { createRun, findRun, type Run } from "./run-log.js";
+import { createRun, findRun, runsFolderOf, type Run } from "./run-log.js";
 import { readSamples } from "./samples.js";
-import { initialState, type RunState } from "./state.js";
-import { Trainer } from "./trainer.js";
-
-const checkpointName = "checkpoint.safetensors";
+import { chooseBest, initialState, type RunState } from "./state.js";
+import { Trainer, type TrainerOptions } from "./trainer.js";
 
 /** Trains as a recipe says. @throws an EngineError; `done` has been emitted where it answers */
 export async function train(request: TrainRequest, hooks: TrainHooks): Promise<TrainResult> {
@@ -42,23 +39,30 @@ export async function train(request: TrainRequest, hooks: TrainHooks): Promise<T
 
 async function runJob(job: Job, request: TrainRequest, hooks: TrainHooks, started: number): Promise<TrainResult> {
   const { recipe } = job;
-  const chosen = await chooseExecutor({ provider: request.provider ?? recipe.provider, threads: recipe.threads });
+  const { defaults = {}, cacheFolder = join(".frostline", "cache") } = request;
+  const chosen = await chooseExecutor({
+    provider: request.provider ?? recipe.provider ?? defaults.provider,
+    threads: recipe.threads ?? defaults.threads,
+    spinning: request.spinning,
+  });
   if (job.single !== undefined) await checkFreedBatch(job, job.single, chosen.executor);
   // Better now than after the training.
   if (recipe.output !== undefined) await requirePlaceFor(recipe.output);
-  const run = request.resume === undefined ? await createRun(recipe.folder) : await findRun(recipe.folder, request.resume);
+  const runs = runsFolderOf(recipe.folder, request.runsFolder);
+  const run = request.resume === undefined ? await createRun(runs) : await findRun(runs, request.resume);
   try {
     const state = request.resume === undefined ? initialState() : await resumedState(run, job.id);
-    return await new Session({ job, chosen, run, state, hooks, started, cache: request.cache ?? true, feed: request.feed }).go();
+    const bytes = recipe.cache?.bytes ?? defaults.cacheBytes;
+    const cache =
+      request.cache === false ? {} : { cacheFolder: resolve(recipe.folder, cacheFolder), ...(bytes === undefined ? {} : { cacheBytes: bytes }) };
+    return await new Session({ job, chosen, run, state, hooks, started, cache, feed: request.feed }).go();
   } finally {
     run.close();
   }
 }
 
 async function resumedState(run: Run, job: string): Promise<RunState> {
-  const path = join(run.folder, checkpointName);
-  if ((await stat(path).catch(() => undefined)) === undefined) throw errors.noCheckpoint(run.id);
-  return readCheckpoint(path, job);
+  return readCheckpoint(await checkpointOf(run.folder, run.id), job);
 }
 
 function recipeOf(text: string, path: string): ResolvedRecipe {
@@ -79,7 +83,7 @@ interface SessionOptions {
   readonly state: RunState;
   readonly hooks: TrainHooks;
   readonly started: number;
-  readonly cache: boolean;
+  readonly cache: Pick<TrainerOptions, "cacheFolder" | "cacheBytes">;
   readonly feed: boolean | undefined;
 }
 
@@ -114,7 +118,7 @@ class Session {
       executor: chosen.executor,
       hooks: this.#hooks,
       ...(feed === undefined ? {} : { feed }),
-      ...(cache ? { cacheFolder: join(job.recipe.folder, ".frostline", "cache") } : {}),
+      ...cache,
       checkpoint: ({ name, freeze }) => this.#checkpoint(name, freeze),
       onPlan: (planned, index) => this.#onPlan(planned, index),
       onPrefixRun: (phase) => void this.#executions.set(phase, (this.#executions.get(phase) ?? 0) + 1),
@@ -260,16 +264,6 @@ function skippedMessage({ count, examples }: Job["skipped"]): string {
 function endedEarly({ phases }: Job, { history }: RunState): boolean {
   const last = phases[phases.length - 1];
   return history.filter(({ phase }) => phase === last.name).length < last.epochs;
-}
-
-/** The phase with the lowest validation loss, the earlier one on a tie; the last one where nothing is held out. */
-function chooseBest({ best }: RunState): number {
-  let chosen = best.length - 1;
-  for (let i = best.length - 1; i >= 0; i--) {
-    const [loss, least] = [best[i]?.loss, best[chosen]?.loss];
-    if (loss !== undefined && least !== undefined && loss <= least) chosen = i;
-  }
-  return chosen;
 }
 
 /** As a person counts the rows of each file: from 1, the header left out. */

@@ -42,6 +42,8 @@ export interface TrainerOptions {
   readonly feed?: boolean;
   /** Where features are kept between runs; undefined for nowhere. */
   readonly cacheFolder?: string;
+  /** Bytes that they may take there. */
+  readonly cacheBytes?: number;
   /** The frozen prefix of a phase has run once more. */
   readonly onPrefixRun: (phase: string) => void;
   /** Writes a checkpoint of the state as it is. */

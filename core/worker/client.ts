@@ -2,6 +2,8 @@
 
 import type { EngineError } from "../errors.js";
 import type { DataReport, DataReportRequest } from "../train/data-report.js";
+import type { SelfTestReport } from "../runtime/self-test.js";
+import type { ExportReport, ExportRequest } from "../train/export-run.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
 import type { InspectReport } from "../train/inspect.js";
 import type { VerifyReport } from "../train/verify.js";
@@ -14,6 +16,10 @@ export interface WorkerClient {
   inspect(request: InspectRequest): Promise<InspectReport>;
   /** Looks at the data of a recipe; a worker in the role `inspect` does. */
   data(request: DataReportRequest): Promise<DataReport>;
+  /** Exports the best weights that a run has so far; a worker in the role `inspect` does. */
+  exportRun(request: ExportRequest): Promise<ExportReport>;
+  /** Loads the runtime and takes a few training steps; a worker in the role `train` does. */
+  selfTest(): Promise<SelfTestReport>;
   verify(request: VerifyRequest): Promise<VerifyReport>;
   /** Runs to the end of the run; a run that was asked to stop ends with the reason `stopped`. */
   train(request: TrainRequest, onEvent: (event: TrainEvent) => void): Promise<DoneEvent>;
@@ -31,6 +37,8 @@ export function startWorker(role: Exclude<Role, "feed">, options: WorkerOptions)
   return {
     inspect: (request) => link.request(contract.inspect, request),
     data: (request) => link.request(contract.data, request),
+    exportRun: (request) => link.request(contract.exportRun, request),
+    selfTest: () => link.request(contract.selfTest, {}),
     verify: (request) => link.request(contract.verify, request),
     train: async (request, onEvent) => {
       const subscription = link.on(contract.trainEvents, (events) => events.forEach(onEvent));

@@ -4,7 +4,9 @@
 import { NotificationType, RequestType, RequestType0, ResponseError } from "vscode-jsonrpc/node";
 import { EngineError, revive, unforeseen, type ErrorData } from "../errors.js";
 import type { HostTensor } from "../runtime/executor.js";
+import type { SelfTestReport } from "../runtime/self-test.js";
 import type { DataReport, DataReportRequest } from "../train/data-report.js";
+import type { ExportReport, ExportRequest } from "../train/export-run.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
 import type { FeedJob, MakeRequest } from "../train/feed.js";
 import type { InspectReport } from "../train/inspect.js";
@@ -12,6 +14,7 @@ import type { VerifyReport } from "../train/verify.js";
 
 export type { DataReport, DataReportRequest } from "../train/data-report.js";
 export type { DoneEvent, PlanEvent, StepEvent, TrainEvent, TrainRequest } from "../train/events.js";
+export type { ExportReport, ExportRequest } from "../train/export-run.js";
 export type { InspectedParameter, InspectReport } from "../train/inspect.js";
 export type { VerifyReport } from "../train/verify.js";
 
@@ -34,9 +37,13 @@ export interface VerifyRequest {
 
 export const inspect = new RequestType<InspectRequest, InspectReport, ErrorData>("inspect");
 export const data = new RequestType<DataReportRequest, DataReport, ErrorData>("data");
+/** Exports the best weights that a run has so far. */
+export const exportRun = new RequestType<ExportRequest, ExportReport, ErrorData>("exportRun");
 export const verify = new RequestType<VerifyRequest, VerifyReport, ErrorData>("verify");
 /** Runs to its end; reports on the way with `trainEvents`. One at a time. */
 export const train = new RequestType<TrainRequest, DoneEvent, ErrorData>("train");
+/** Loads the runtime and takes a few training steps. */
+export const selfTest = new RequestType<Record<string, never>, SelfTestReport, ErrorData>("selfTest");
 /** Asks the run that is going on to end between steps, with a checkpoint. */
 export const stop = new NotificationType<Record<string, never>>("stop");
 /** In the order in which they happened; steps come together, a twentieth of a second late at most while others follow. */

@@ -5,7 +5,7 @@ import { reportData } from "../train/data-report.js";
 import { inspectFile } from "../train/inspect.js";
 import { verifyFiles } from "../train/verify.js";
 import { answering } from "./connection.js";
-import { data, inspect, verify } from "./contract.js";
+import { data, exportRun, inspect, verify } from "./contract.js";
 import type { RoleServer } from "./entry.js";
 
 export function serve(connection: MessageConnection): RoleServer {
@@ -18,5 +18,9 @@ export function serve(connection: MessageConnection): RoleServer {
     answering(({ before, after, frozen }) => verifyFiles(before, after, { frozen })),
   );
   connection.onRequest(data, answering(reportData));
+  connection.onRequest(
+    exportRun,
+    answering(async (request) => (await import("../train/export-run.js")).exportRun(request)),
+  );
   return { stop: () => Promise.resolve() };
 }

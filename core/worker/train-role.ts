@@ -1,9 +1,10 @@
 // The `train` role: one run at a time. A stop is an ordinary message, read between steps.
 
 import type { MessageConnection } from "vscode-jsonrpc/node";
+import { selfTest as testRuntime } from "../runtime/self-test.js";
 import { train as runTraining } from "../train/train.js";
 import { answering } from "./connection.js";
-import { stop, train, trainEvents } from "./contract.js";
+import { selfTest, stop, train, trainEvents } from "./contract.js";
 import type { RoleServer } from "./entry.js";
 import { eventBatches } from "./event-batches.js";
 import { startFeed } from "./feed-client.js";
@@ -28,6 +29,10 @@ export function serve(connection: MessageConnection, entry: string): RoleServer 
       running = run.catch(() => undefined);
       return run;
     }),
+  );
+  connection.onRequest(
+    selfTest,
+    answering(() => testRuntime()),
   );
   return {
     stop: async () => {

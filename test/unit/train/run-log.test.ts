@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TrainEvent } from "../../../core/train/events.js";
 import { makeFolder } from "../../../core/train/files.js";
-import { createRun, findRun } from "../../../core/train/run-log.js";
+import { createRun, findRun, runsFolderOf } from "../../../core/train/run-log.js";
 import { failure } from "../../support/failure.js";
 
 const event: TrainEvent = { event: "checkpoint", phase: "p", step: 3, path: "c" };
@@ -17,10 +17,10 @@ describe("the record of a run", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it("lies beside the recipe, under an id that sorts by time", async () => {
+  it("lies in its folder, under an id that sorts by time", async () => {
     const run = await createRun(folder);
     assert.match(run.id, /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-[0-9a-f]{4}$/);
-    assert.equal(run.folder, join(folder, ".frostline", "runs", run.id));
+    assert.equal(run.folder, join(folder, run.id));
     run.close();
   });
 
@@ -95,6 +95,9 @@ describe("the record of a run", () => {
 
   it("says which path cannot be written", async () => {
     await writeFile(join(folder, ".frostline"), "in the way");
-    assert.match((await failure("run/write", () => createRun(folder))).message, /cannot write ".*\.frostline.runs.*": a part of the path is a file/);
+    assert.match(
+      (await failure("run/write", () => createRun(runsFolderOf(folder)))).message,
+      /cannot write ".*\.frostline.runs.*": a part of the path is a file/,
+    );
   });
 });
