@@ -4,17 +4,21 @@
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import * as errors from "../errors.js";
 import type { TypedArray } from "../graph/tensor.js";
+import type { Graph } from "../graph/types.js";
 import type { HostTensor, Program } from "./executor.js";
 
 /** The part of a runtime that sessions need; the two packages agree on it. */
 export type Runtime = Pick<typeof import("onnxruntime-node"), "InferenceSession" | "Tensor">;
 
+/** The runtime's optimisers take time with the square of a graph's nodes: minutes, beyond this many. */
+const mostOptimised = 12_000;
+
 /** Options that every session has. */
-export function sessionOptions(optimise: boolean): InferenceSession.SessionOptions {
+export function sessionOptions({ nodes }: Graph, optimise: boolean): InferenceSession.SessionOptions {
   return {
     executionMode: "sequential",
     interOpNumThreads: 1,
-    graphOptimizationLevel: optimise ? "all" : "disabled",
+    graphOptimizationLevel: optimise && nodes.length <= mostOptimised ? "all" : "disabled",
     // The pattern of the first run is allocated once more beside what that run left in the arena: a third of a step's memory, and no faster.
     enableMemPattern: false,
     logSeverityLevel: 4,

@@ -33,7 +33,7 @@ export async function createWebExecutor(threads: number): Promise<Executor> {
     threads: settledThreads,
     compile: async (graph, { optimise = true } = {}) => {
       requireRoomFor(graph);
-      const options = { ...sessionOptions(optimise), executionProviders: ["wasm"] };
+      const options = { ...sessionOptions(graph, optimise), executionProviders: ["wasm"] };
       try {
         return new SessionProgram(runtime, await runtime.InferenceSession.create(encodeGraph(graph), options), "copied");
       } catch (cause) {
