@@ -17,6 +17,8 @@ export interface RewriteContext extends Made {
   readonly output: Value;
   /** Version of ai.onnx in which the graph is written. */
   readonly opset: number;
+  /** A value that comes before the node, by its name. */
+  readonly value: (name: string) => Value | undefined;
   /** The node that makes a value, where it is one of these operators (of ai.onnx). */
   readonly maker: (value: Value | undefined, ...opTypes: readonly string[]) => Made | undefined;
 }

@@ -50,10 +50,8 @@ class Walk {
     const known = node.inputs.every((name, i) => name === "" || made.inputs[i] !== undefined);
     const output = this.#values.get(node.outputs[0]);
     for (const rewrite of known && output !== undefined ? rewrites : []) {
-      const b = this.#builder;
-      b.scope = node.outputs[0];
-      const maker: RewriteContext["maker"] = (value, ...types) => this.#maker(value, types);
-      const replacement = rewrite.apply({ ...made, b, output: output as Value, opset: this.#graph.opsets.get("") ?? 0, maker });
+      this.#builder.scope = node.outputs[0];
+      const replacement = rewrite.apply(this.#context(made, output as Value));
       if (replacement === undefined) continue;
       // Under its old name, so that whoever reads it, the graph's outputs among them, finds it.
       this.#renamed.set(replacement.name, node.outputs[0]);
@@ -75,6 +73,17 @@ class Walk {
         { keepInputs: true },
       ),
     );
+  }
+
+  #context(made: Made, output: Value): RewriteContext {
+    return {
+      ...made,
+      b: this.#builder,
+      output,
+      opset: this.#graph.opsets.get("") ?? 0,
+      value: (name) => this.#values.get(name),
+      maker: (value, ...types) => this.#maker(value, types),
+    };
   }
 
   #maker(value: Value | undefined, opTypes: readonly string[]): Made | undefined {

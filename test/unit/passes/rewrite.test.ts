@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { attributes } from "../../../core/graph/attributes.js";
+import { attributes, float } from "../../../core/graph/attributes.js";
 import { tensorOf } from "../../../core/graph/tensor.js";
 import type { Graph } from "../../../core/graph/types.js";
 import { fasterKernels } from "../../../core/ops/kernels.js";
@@ -148,6 +148,33 @@ describe("rewriting a graph", () => {
   it("answers the very graph where no pattern could be", () => {
     const graph = graphOf({ inputs: [info("x", [2])], outputs: ["y"], nodes: [node("Relu", ["x"], ["y"])] });
     assert.equal(rewriteGraph(graph, [...spelledOut, ...fasterKernels]), graph);
+  });
+
+  it("takes the slope of Relu behind a pool of the pool's results", async () => {
+    const windows = { kernel_shape: [2, 2], strides: [2, 2] };
+    const graph = graphOf({
+      inputs: [info("x", [1, 2, 4, 6]), info("dy", [1, 2, 2, 3])],
+      outputs: ["dx"],
+      nodes: [
+        node("Relu", ["x"], ["r"]),
+        node("MaxPool", ["r"], ["y", "places"], windows),
+        node("MaxUnpool", ["dy", "places", "shape"], ["sent"], windows),
+        node("HardSigmoid", ["r"], ["slope"], { alpha: float(3e38), beta: float(0) }),
+        node("Mul", ["sent", "slope"], ["dx"]),
+      ],
+      tensors: { shape: ints(1, 2, 4, 6) },
+      opset: 23,
+    });
+    const found = rewriteGraph(graph, fasterKernels);
+    assert.deepEqual(opTypes(found), ["Relu", "MaxPool", "HardSigmoid", "Mul", "MaxUnpool"]);
+    assert.deepEqual(found.nodes[2].inputs, ["y"]);
+    const feeds = { x: fed(ramp(1, 2, 4, 6)), dy: fed(ramp(1, 2, 2, 3)) };
+    const [expected, got] = [await runGraph(graph, feeds), await runGraph(found, feeds)];
+    assert.deepEqual(numbers(got.dx), numbers(expected.dx));
+    assert.ok(numbers(got.dx).filter((v) => v !== 0).length > 4);
+
+    const another: Graph = { ...graph, nodes: graph.nodes.map((n) => (n.opType === "HardSigmoid" ? { ...n, inputs: ["x"] } : n)) };
+    assert.deepEqual(opTypes(rewriteGraph(another, fasterKernels)), opTypes(another));
   });
 
   it("spells layer normalisation out for the runtime, with the same results", async () => {
