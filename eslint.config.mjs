@@ -90,7 +90,7 @@ const engineError = {
 };
 
 export default defineConfig(
-  { ignores: ["dist/", "out/", "coverage/", "node_modules/", "**/generated/", "test/fixtures/"] },
+  { ignores: ["dist/", "out/", "coverage/", "node_modules/", ".vscode-test/", "**/generated/", "test/fixtures/"] },
   eslint.configs.recommended,
   {
     files: ["**/*.ts"],

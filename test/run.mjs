@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { build, install, root } from "./support/prepare.mjs";
 import { softwareDevice } from "./support/device.mjs";
 import { discoverSuites, runCheck, runSuite } from "./support/suites.mjs";
+import { vscodeTasks } from "./vscode/legs.mjs";
 
 /** @typedef {import("./support/suites.mjs").Result} Result */
 
@@ -28,7 +29,7 @@ const lanes = 2;
 
 /** @param {readonly string[]} wanted names; none means all */
 async function tasks(wanted) {
-  const suites = await discoverSuites(join(root, "test"));
+  const suites = (await discoverSuites(join(root, "test"))).filter(({ name }) => name !== "vscode");
   const named = [
     ...checks.map((check) => ({ name: "checks", run: () => runCheck(check) })),
     ...suites.map((suite) => ({ name: suite.name, run: () => runSuite(suite) })),
@@ -37,7 +38,7 @@ async function tasks(wanted) {
     .filter(({ name }) => computing.includes(name))
     .flatMap((suite) => [() => runOn("wasm", suite), ...(suite.name === "gradients" ? [() => runOnDevice(suite)] : [])])
     .map((run) => ({ name: "long", run }));
-  const all = [...named, ...long];
+  const all = [...named, ...long, ...vscodeTasks()];
   const unknown = wanted.filter((name) => all.every((task) => task.name !== name));
   if (unknown.length > 0) throw new Error(`no such suite: ${unknown.join(", ")}; there are ${[...new Set(all.map((t) => t.name))].join(", ")}`);
   return wanted.length === 0 ? named : all.filter((task) => wanted.includes(task.name));
@@ -61,12 +62,13 @@ async function runOnDevice(suite) {
 }
 
 /** @param {Result} result */
-function show({ name, passed, failed, skipped, seconds, output }) {
+function show({ name, passed, failed, skipped, seconds, output, about, notes = [] }) {
   if (output !== "") console.log(`\n──── ${name} ────\n${output.trimEnd()}\n`);
   const mark = failed === 0 ? "✔" : "✘";
-  const rest = `${skipped.length > 0 ? `, ${skipped.length} skipped` : ""} in ${seconds.toFixed(1)} s`;
+  const rest = `${skipped.length > 0 ? `, ${skipped.length} skipped` : ""} in ${seconds.toFixed(1)} s${about === undefined ? "" : ` (${about})`}`;
   console.log(`${mark} ${name.padEnd(19)} ${passed} passed, ${failed} failed${rest}`);
   for (const title of skipped) console.log(`  skipped: ${title}`);
+  for (const note of notes) console.log(`  ${note}`);
 }
 
 /** The bundles, as one check: the other suites run even where it fails. @returns {Promise<Result>} */

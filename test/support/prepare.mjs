@@ -111,12 +111,19 @@ async function filesUnder(paths) {
 /**
  * Runs npm to its end, showing its output.
  * @param {readonly string[]} args
+ * @param {string} [cwd]
+ * @param {Readonly<Record<string, string>>} [env] what it has in its environment besides
  */
-function npm(args) {
+export function npm(args, cwd = root, env = {}) {
   const script = process.env.npm_execpath;
   const [command, ...before] = script === undefined ? ["npm"] : [process.execPath, script];
   const shell = script === undefined && process.platform === "win32";
-  const { status, error } = spawnSync(command, [...before, ...args], { cwd: root, stdio: ["ignore", "inherit", "inherit"], shell });
+  const { status, error } = spawnSync(command, [...before, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "inherit", "inherit"],
+    shell,
+  });
   if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`npm ${args.join(" ")} ended with status ${status}`);
 }

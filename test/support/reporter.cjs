@@ -12,7 +12,8 @@ class CountingReporter extends reporters.Base {
     runner.once(Runner.constants.EVENT_RUN_END, () => {
       const { passes, failures } = this.stats;
       if (failures > 0) reporters.Base.list(this.failures);
-      writeFileSync(process.env.FROSTLINE_TEST_REPORT, JSON.stringify({ passed: passes, failed: failures, skipped: titles }));
+      const { FROSTLINE_TEST_ABOUT: about, FROSTLINE_TEST_REPORT: report } = process.env;
+      writeFileSync(report, JSON.stringify({ passed: passes, failed: failures, skipped: titles, about, notes: globalThis.frostlineTestNotes }));
     });
   }
 }

@@ -16,6 +16,8 @@ import { root } from "./prepare.mjs";
  * @property {readonly string[]} skipped titles of tests
  * @property {number} seconds
  * @property {string} output what to show: the failures
+ * @property {string} [about] what the tests ran in
+ * @property {readonly string[]} [notes] what the tests measured
  */
 
 /** @typedef {{ status: number | null, signal: NodeJS.Signals | null, output: string, stopped?: string }} Ending */
@@ -34,30 +36,41 @@ export async function discoverSuites(folder) {
   const suites = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
-    const files = await readdir(join(folder, entry.name), { recursive: true });
-    if (files.some((f) => f.endsWith(".test.ts"))) suites.push({ name: entry.name, folder: join(folder, entry.name) });
+    const suite = { name: entry.name, folder: join(folder, entry.name) };
+    if ((await discoverFiles(suite.folder)).length > 0) suites.push(suite);
   }
   return suites.sort((a, b) => a.name.localeCompare(b.name));
 }
 
 /**
+ * The files `*.test.ts` of a folder, at any depth.
+ * @param {string} folder
+ * @returns {Promise<readonly string[]>} paths, sorted
+ */
+export async function discoverFiles(folder) {
+  const files = await readdir(folder, { recursive: true });
+  return files.filter((file) => file.endsWith(".test.ts")).map((file) => join(folder, file)).sort(); // prettier-ignore
+}
+
+/**
  * Runs the tests of a folder. A suite that cannot load, runs nothing, crashes or does not end has one failure more.
  * @param {{ name: string, folder: string }} suite
- * @param {{ limit?: number, linger?: number, testLimit?: number, env?: Readonly<Record<string, string>> }} [options] limits in milliseconds, and what the
- *   environment has besides
+ * @param {{ limit?: number, linger?: number, testLimit?: number, env?: Readonly<Record<string, string>>, command?: readonly string[] }} [options] limits in
+ *   milliseconds, what the environment has besides, and what Node runs in the place of mocha: it has to see to the report itself
  * @returns {Promise<Result>}
  */
-export async function runSuite({ name, folder }, { limit = suiteLimit, linger = lingerLimit, testLimit = 20_000, env = {} } = {}) {
+export async function runSuite({ name, folder }, { limit = suiteLimit, linger = lingerLimit, testLimit = 20_000, env = {}, command } = {}) {
   const started = performance.now();
   const scratch = mkdtempSync(join(tmpdir(), "frostline-test-"));
   const report = join(scratch, "report.json");
   const pattern = join(folder, "**", "*.test.ts").replaceAll("\\", "/");
   const mocha = ["--import", "tsx", "node_modules/mocha/bin/mocha.js", "--no-config", "--timeout", `${testLimit}`, "--forbid-only"];
-  const args = [...mocha, "--reporter", "test/support/reporter.cjs", pattern];
+  const args = command ?? [...mocha, "--reporter", "test/support/reporter.cjs", pattern];
   const ending = await runProcess(args, { limit, linger, report, env });
   const counts = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined;
   rmSync(scratch, { recursive: true, force: true });
-  return { name, seconds: secondsSince(started), ...judge(counts, ending) };
+  const { about, notes = [] } = counts ?? {};
+  return { name, seconds: secondsSince(started), about, notes, ...judge(counts, ending) };
 }
 
 /**
