@@ -6,7 +6,7 @@ import { createReadStream } from "node:fs";
 import * as errors from "../errors.js";
 import { nearest } from "../graph/nearest.js";
 import { arrayRows, type StoredArray } from "./arrays.js";
-import { fileRegion } from "./byte-store.js";
+import { fileRegion, type ByteRegion } from "./byte-store.js";
 import { assertFile, guardFile } from "./data-file.js";
 import type { ReadContext, ReadRequest, Rows } from "./dataset.js";
 import { readNpy } from "./npy.js";
@@ -22,13 +22,28 @@ export async function openNpz(path: string, request: ReadRequest, context: ReadC
   return guardFile(path, readArchive(path, request, context));
 }
 
+/** Names of the arrays, from the archive's list alone. @throws as `openNpz` */
+export async function npzArrays(path: string): Promise<readonly string[]> {
+  await assertFile(path);
+  const archive = fileRegion(path, 0, (await stat(path)).size);
+  try {
+    return [...membersOf(path, archive).keys()];
+  } finally {
+    archive.close();
+  }
+}
+
+function membersOf(path: string, archive: ByteRegion): ReadonlyMap<string, ZipMember> {
+  return new Map(zipMembers(path, archive).map((member) => [member.name.replace(/\.npy$/, ""), member]));
+}
+
 async function readArchive(path: string, { features, labels, part }: ReadRequest, context: ReadContext): Promise<Rows> {
   if (features.length !== 1) throw errors.oneFeatureArray(path, features);
   const { size } = await stat(path);
   const archive = fileRegion(path, 0, size);
   let members: ReadonlyMap<string, ZipMember>;
   try {
-    members = new Map(zipMembers(path, archive).map((member) => [member.name.replace(/\.npy$/, ""), member]));
+    members = membersOf(path, archive);
   } finally {
     archive.close();
   }

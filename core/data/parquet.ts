@@ -39,11 +39,23 @@ async function readParquet(path: string, request: ReadRequest, context: ReadCont
   }
 }
 
+/** Names of the columns, from the end of the file alone. @throws as `openParquet` */
+export async function parquetColumns(path: string): Promise<readonly string[]> {
+  await assertFile(path);
+  const region = fileRegion(path, 0, (await stat(path)).size);
+  try {
+    return topLevel(await decode(path, () => parquetMetadataAsync(asyncBuffer(region))));
+  } finally {
+    region.close();
+  }
+}
+
+function asyncBuffer(region: ByteRegion): AsyncBuffer {
+  return { byteLength: region.byteLength, slice: (start, end = region.byteLength) => readBytes(region, start, end - start).buffer };
+}
+
 async function readGroups(path: string, region: ByteRegion, request: ReadRequest, reader: RecordReader): Promise<void> {
-  const file: AsyncBuffer = {
-    byteLength: region.byteLength,
-    slice: (start, end = region.byteLength) => readBytes(region, start, end - start).buffer,
-  };
+  const file = asyncBuffer(region);
   const metadata = await decode(path, () => parquetMetadataAsync(file));
   const fields = topLevel(metadata);
   const chosen = chooseColumns(path, fields, request);

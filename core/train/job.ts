@@ -177,7 +177,7 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
 }
 
 /** Whether an input leaves more open than its batch. */
-function hasOpenSizes({ inputs, initializers }: Graph): boolean {
+export function hasOpenSizes({ inputs, initializers }: Graph): boolean {
   return inputs.some(
     ({ name, type }) => !initializers.has(name) && type?.kind === "tensor" && (type.shape === undefined || !isStatic(type.shape.slice(1))),
   );
@@ -221,7 +221,7 @@ function refuseValidationNeeds({ name, earlyStopping, schedule }: SettledPhase):
 }
 
 /** The input that `data.input` names, or the only one; the transformed sample must fit it. @throws recipe/input; recipe/sample-shape */
-function chooseInput(whole: Graph, needed: Graph, wanted: string | undefined, sampleShape: readonly number[]): Job["input"] {
+export function chooseInput(whole: Graph, needed: Graph, wanted: string | undefined, sampleShape: readonly number[]): Job["input"] {
   const namesOf = (graph: Graph): readonly string[] => graph.inputs.map((i) => i.name).filter((name) => !graph.initializers.has(name));
   const [all, required] = [namesOf(whole), namesOf(needed)];
   if (wanted === undefined ? all.length !== 1 : !all.includes(wanted)) throw errors.modelInput(wanted, all);

@@ -15,6 +15,12 @@ export interface Problem {
   readonly atKey?: boolean;
 }
 
+/** Characters of a text, in UTF-16 code units from its start. */
+export interface TextRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** A problem with its place; line and column count from 1. */
 export interface PlacedProblem {
   readonly line: number;
@@ -47,12 +53,25 @@ export class RecipeText {
   }
 
   /** Where a problem stands: at the key or value that it names, or at the nearest thing around it that the text has. */
-  locate({ path, message, hint, atKey }: Problem): PlacedProblem {
+  locate(problem: Problem): PlacedProblem {
+    const { path, message, hint } = problem;
+    return { ...this.#place(this.rangeOf(problem).offset), key: formatKey(path), message, ...(hint === undefined ? {} : { hint }) };
+  }
+
+  /** The characters of that place, in UTF-16 code units: of an object or list only the first, of a key its name. */
+  rangeOf({ path, atKey }: Pick<Problem, "path" | "atKey">): TextRange {
     let node: JsonNode | undefined;
     for (let length = path.length; node === undefined && length >= 0; length--)
       node = this.#root === undefined ? undefined : findNodeAtLocation(this.#root, [...path.slice(0, length)]);
-    const target = atKey === true && node?.parent?.type === "property" ? node.parent : node;
-    return { ...this.#place(target?.offset ?? 0), key: formatKey(path), message, ...(hint === undefined ? {} : { hint }) };
+    const target = atKey === true && node?.parent?.type === "property" ? node.parent.children?.[0] : node;
+    if (target === undefined) return { offset: 0, length: 0 };
+    const isWhole = target.type !== "object" && target.type !== "array";
+    return { offset: target.offset, length: isWhole ? target.length : 1 };
+  }
+
+  /** Whether the text has a quoted text at exactly this place. */
+  isText(path: KeyPath): boolean {
+    return this.#root !== undefined && findNodeAtLocation(this.#root, [...path])?.type === "string";
   }
 
   #place(offset: number): { readonly line: number; readonly column: number } {

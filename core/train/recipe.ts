@@ -175,7 +175,7 @@ function mergeSchedule(base: ScheduleOverrides, phase: ScheduleOverrides = {}): 
 }
 
 /** What is wrong between keys that are each fine by themselves. */
-function crossProblems(recipe: Recipe): readonly Problem[] {
+export function crossProblems(recipe: Recipe): readonly Problem[] {
   const { phases = [] } = recipe;
   return [
     ...optimizerProblems(recipe.optimizer, recipe.optimizer, ["optimizer"]),

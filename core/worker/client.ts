@@ -6,6 +6,7 @@ import type { SelfTestReport } from "../runtime/self-test.js";
 import type { ExportReport, ExportRequest } from "../train/export-run.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
 import type { InspectReport } from "../train/inspect.js";
+import type { RecipeAnalysis, RecipeRequest } from "../train/recipe-analysis.js";
 import type { VerifyReport } from "../train/verify.js";
 import * as contract from "./contract.js";
 import type { InspectRequest, Role, VerifyRequest } from "./contract.js";
@@ -16,6 +17,8 @@ export interface WorkerClient {
   inspect(request: InspectRequest): Promise<InspectReport>;
   /** Looks at the data of a recipe; a worker in the role `inspect` does. */
   data(request: DataReportRequest): Promise<DataReport>;
+  /** Looks at the text of a recipe as it stands in an editor; a worker in the role `inspect` does. */
+  recipe(request: RecipeRequest): Promise<RecipeAnalysis>;
   /** Exports the best weights that a run has so far; a worker in the role `inspect` does. */
   exportRun(request: ExportRequest): Promise<ExportReport>;
   /** Loads the runtime and takes a few training steps; a worker in the role `train` does. */
@@ -37,6 +40,7 @@ export function startWorker(role: Exclude<Role, "feed">, options: WorkerOptions)
   return {
     inspect: (request) => link.request(contract.inspect, request),
     data: (request) => link.request(contract.data, request),
+    recipe: (request) => link.request(contract.recipe, request),
     exportRun: (request) => link.request(contract.exportRun, request),
     selfTest: () => link.request(contract.selfTest, {}),
     verify: (request) => link.request(contract.verify, request),

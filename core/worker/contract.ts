@@ -10,12 +10,16 @@ import type { ExportReport, ExportRequest } from "../train/export-run.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
 import type { FeedJob, MakeRequest } from "../train/feed.js";
 import type { InspectReport } from "../train/inspect.js";
+import type { RecipeAnalysis, RecipeRequest } from "../train/recipe-analysis.js";
 import type { VerifyReport } from "../train/verify.js";
 
 export type { DataReport, DataReportRequest } from "../train/data-report.js";
 export type { DoneEvent, PlanEvent, StepEvent, TrainEvent, TrainRequest } from "../train/events.js";
 export type { ExportReport, ExportRequest } from "../train/export-run.js";
 export type { InspectedParameter, InspectReport } from "../train/inspect.js";
+export type { PhaseEffect, RecipeAnalysis, RecipeRequest, RuleEffect } from "../train/recipe-analysis.js";
+export type { RecipeFinding } from "../train/recipe-findings.js";
+export type { TextRange } from "../train/recipe-problems.js";
 export type { VerifyReport } from "../train/verify.js";
 
 /** What a worker is for; each loads only what its role needs. */
@@ -37,6 +41,8 @@ export interface VerifyRequest {
 
 export const inspect = new RequestType<InspectRequest, InspectReport, ErrorData>("inspect");
 export const data = new RequestType<DataReportRequest, DataReport, ErrorData>("data");
+/** Looks at the text of a recipe as it stands in an editor. */
+export const recipe = new RequestType<RecipeRequest, RecipeAnalysis, ErrorData>("recipe");
 /** Exports the best weights that a run has so far. */
 export const exportRun = new RequestType<ExportRequest, ExportReport, ErrorData>("exportRun");
 export const verify = new RequestType<VerifyRequest, VerifyReport, ErrorData>("verify");

@@ -3,9 +3,11 @@
 import type { MessageConnection } from "vscode-jsonrpc/node";
 import { reportData } from "../train/data-report.js";
 import { inspectFile } from "../train/inspect.js";
+import { ModelCache } from "../train/model-cache.js";
+import { analyseRecipe } from "../train/recipe-analysis.js";
 import { verifyFiles } from "../train/verify.js";
 import { answering } from "./connection.js";
-import { data, exportRun, inspect, verify } from "./contract.js";
+import { data, exportRun, inspect, recipe, verify } from "./contract.js";
 import type { RoleServer } from "./entry.js";
 
 export function serve(connection: MessageConnection): RoleServer {
@@ -18,6 +20,11 @@ export function serve(connection: MessageConnection): RoleServer {
     answering(({ before, after, frozen }) => verifyFiles(before, after, { frozen })),
   );
   connection.onRequest(data, answering(reportData));
+  const models = new ModelCache();
+  connection.onRequest(
+    recipe,
+    answering((request) => analyseRecipe(request, models)),
+  );
   connection.onRequest(
     exportRun,
     answering(async (request) => (await import("../train/export-run.js")).exportRun(request)),
