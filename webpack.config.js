@@ -13,7 +13,7 @@ const webRuntimeFiles = ["ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.w
 const entries = {
   worker: { file: "core/worker/entry.ts", external: ["onnxruntime-node", "sharp"], carriesWebRuntime: true },
   "self-test": { file: "core/worker/self-test.ts", external: [] },
-  extension: { file: "extension/extension.ts", external: [] },
+  extension: { file: "extension/extension.ts", external: [], carriesRecipeSchema: true },
   cli: { file: "core/cli/main.ts", external: [], executable: true },
 };
 
@@ -52,6 +52,18 @@ class WebRuntimeFiles {
   }
 }
 
+/** Writes the JSON schema of recipes, as the engine checks them, for the editor's JSON server. */
+class RecipeSchema {
+  apply(compiler) {
+    compiler.hooks.thisCompilation.tap("RecipeSchema", (compilation) => {
+      compilation.hooks.processAssets.tap("RecipeSchema", () => {
+        const { recipeEditorSchema } = require("tsx/cjs/api").require("./core/train/recipe-editor-schema.ts", __filename);
+        compilation.emitAsset("recipe.schema.json", new sources.RawSource(`${JSON.stringify(recipeEditorSchema(), undefined, 2)}\n`));
+      });
+    });
+  }
+}
+
 /** Sets the executable bit of a bundle that starts with a shebang. */
 class Executable {
   apply(compiler) {
@@ -62,7 +74,7 @@ class Executable {
   }
 }
 
-function bundle(name, { file, external, executable = false, carriesWebRuntime = false }, digest) {
+function bundle(name, { file, external, executable = false, carriesWebRuntime = false, carriesRecipeSchema = false }, digest) {
   return {
     name,
     mode: "production",
@@ -103,6 +115,7 @@ function bundle(name, { file, external, executable = false, carriesWebRuntime = 
     plugins: [
       ...(executable ? [new BannerPlugin({ banner: "#!/usr/bin/env node", raw: true, entryOnly: true }), new Executable()] : []),
       ...(carriesWebRuntime ? [new WebRuntimeFiles()] : []),
+      ...(carriesRecipeSchema ? [new RecipeSchema()] : []),
       new InputsDigest(name, digest),
     ],
   };
