@@ -5,6 +5,7 @@ import * as vscode from "vscode";
 import type { FrostlineApi } from "./api.js";
 import { openModelCommand, registerOpenModel } from "./commands/open-model.js";
 import { EngineService } from "./engine/service.js";
+import { registerRecipes } from "./recipes/register.js";
 import type { Services } from "./services.js";
 
 let engine: EngineService | undefined;
@@ -19,7 +20,7 @@ export function activate(context: vscode.ExtensionContext): Pick<FrostlineApi, "
     onOutput: (line) => log.info(line),
   });
   const services: Services = { context, engine, log };
-  context.subscriptions.push(log, registerOpenModel(services));
+  context.subscriptions.push(log, registerOpenModel(services), registerRecipes(services));
   return { openModel: (model) => openModelCommand(services, model) };
 }
 
