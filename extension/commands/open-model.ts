@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import { noColors } from "../../core/text/colors.js";
 import { describeModel } from "../../core/text/inspect-report.js";
 import type { Services } from "../services.js";
+import { chooseModel } from "./choose.js";
 import { Command } from "./ids.js";
 import { registerCommand } from "./register.js";
 
@@ -23,14 +24,9 @@ export function registerOpenModel(services: Services): vscode.Disposable {
 
 /** Shows a model; asks for one where none is given. */
 export async function openModelCommand(services: Services, model?: vscode.Uri): Promise<void> {
-  const chosen = model ?? (await askForModel());
+  const chosen = model ?? (await chooseModel("Open Model"));
   if (chosen === undefined) return;
   await services.engine.inspector().inspect({ model: chosen.fsPath, freeze: [] });
   const document = await vscode.workspace.openTextDocument(chosen.with({ scheme, path: `${chosen.path}.txt` }));
   await vscode.window.showTextDocument(document, { preview: true });
-}
-
-async function askForModel(): Promise<vscode.Uri | undefined> {
-  const chosen = await vscode.window.showOpenDialog({ title: "Open a model", filters: { "ONNX models": ["onnx"] } });
-  return chosen?.[0];
 }

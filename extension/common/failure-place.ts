@@ -11,11 +11,15 @@ export interface Place {
   readonly column: number;
 }
 
-/** The file that a failure names and can be opened as text, with the line of its first problem where it has one. */
-export function fileOf({ data, code }: EngineError): Place | undefined {
+/**
+ * The file that a failure names and can be opened as text, with the line of its first problem where it has one. `recipe` is the path of the
+ * recipe that was at work: what is wrong with a recipe is shown there.
+ */
+export function fileOf({ data, code }: EngineError, recipe?: string): Place | undefined {
   const [problem] = Array.isArray(data.problems) ? (data.problems as readonly unknown[]) : [];
   const { line = data.line, column = data.column } = (problem ?? {}) as Readonly<Record<string, unknown>>;
-  const path = [data.recipePath, data.path, data.file].find((value): value is string => typeof value === "string" && isAbsolute(value));
+  const named = [data.path, data.file].find((value): value is string => typeof value === "string" && isAbsolute(value));
+  const path = code.startsWith("recipe/") ? (recipe ?? named) : named;
   if (path === undefined || !isText(path) || code === "data/no-file") return undefined;
   return { path, line: positive(line), column: positive(column) };
 }

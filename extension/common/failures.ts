@@ -4,12 +4,12 @@ import * as vscode from "vscode";
 import { EngineError, unforeseen } from "../../core/errors.js";
 import { fileOf } from "./failure-place.js";
 
-/** Shows what went wrong, and does what the person chooses to do about it. */
-export async function showFailure(error: unknown, log: vscode.LogOutputChannel): Promise<void> {
+/** Shows what went wrong, and does what the person chooses to do about it. `recipe` is the one that was at work. */
+export async function showFailure(error: unknown, log: vscode.LogOutputChannel, recipe?: vscode.Uri): Promise<void> {
   const failure = error instanceof EngineError ? error : unforeseen(error);
   log.error(`${failure.message}${failure.hint === undefined ? "" : ` ${failure.hint}`} (${failure.code})`);
   if (typeof failure.data.stack === "string") log.debug(failure.data.stack);
-  const place = fileOf(failure);
+  const place = fileOf(failure, recipe?.fsPath);
   const actions = [...(place === undefined ? [] : ["Open File"]), "Show Log"];
   const text = `${capitalised(failure.message)}${failure.hint === undefined ? "" : ` — ${failure.hint}`}`;
   const chosen = await vscode.window.showErrorMessage(text, ...actions);

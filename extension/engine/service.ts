@@ -1,7 +1,7 @@
 // The engine as the extension sees it: workers by role, started when they are first needed, started again when they are needed after they
 // ended, and asked to end when the editor does. It knows nothing of VS Code; what it has to know of the editor, its host tells.
 
-import { untrusted } from "../../core/errors.js";
+import { untrusted, workerEnded } from "../../core/errors.js";
 import { startWorker, type WorkerClient } from "../../core/worker/client.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../../core/worker/contract.js";
 import type { WorkerOptions } from "../../core/worker/link.js";
@@ -17,7 +17,7 @@ export interface EngineHost {
   /** Whether the folder that is open may be computed on; without trust only our own parser reads files. */
   isTrusted(): boolean;
   /** Told when a run is about to start and when it has ended; the answer to the first is awaited. */
-  readonly runs: { started(isolation: Isolation): Promise<void>; ended(): void };
+  readonly runs: { started(isolation: Isolation): Promise<void>; ended(isolation: Isolation): void };
   /** What the runtime writes to its standard streams, line by line. */
   readonly onOutput: (line: string) => void;
 }
@@ -37,6 +37,8 @@ export class EngineService {
   /** Workers that were started and have not ended yet. */
   readonly #alive = new Set<WorkerClient>();
 
+  #closing = false;
+
   constructor(host: EngineHost) {
     this.#host = host;
   }
@@ -51,21 +53,28 @@ export class EngineService {
     return worker;
   }
 
-  /** Starts a run in a worker of its own. @throws run/untrusted */
+  /** The same, for requests that read data: pictures are decoded by native code. @throws usage/untrusted */
+  trustedInspector(what: string): WorkerClient {
+    this.#requireTrust(what);
+    return this.inspector();
+  }
+
+  /** Starts a run in a worker of its own. @throws usage/untrusted */
   startRun(request: TrainRequest, onEvent: (event: TrainEvent) => void): EngineRun {
-    if (!this.#host.isTrusted()) throw untrusted("A run");
+    this.#requireTrust("A run");
     let stopped = false;
     let worker: WorkerClient | undefined;
     const go = async (): Promise<DoneEvent> => {
       const isolation = await this.#host.isolation();
       await this.#host.runs.started(isolation);
       try {
+        if (this.#closing) throw workerEnded("train", "the editor is closing");
         worker = this.#start("train", isolation);
         const training = worker.train(request, onEvent);
         if (stopped) worker.stop();
         return await training;
       } finally {
-        this.#host.runs.ended();
+        this.#host.runs.ended(isolation);
         this.#runs.delete(run);
         await worker?.close();
       }
@@ -83,8 +92,13 @@ export class EngineService {
 
   /** Asks all that goes on to end, and waits until it has. */
   async shutDown(): Promise<void> {
+    this.#closing = true;
     for (const run of this.#runs) run.stop();
     await Promise.all([...this.#alive].map((worker) => worker.close()));
+  }
+
+  #requireTrust(what: string): void {
+    if (!this.#host.isTrusted()) throw untrusted(what);
   }
 
   #start(role: "inspect" | "train", isolation: Isolation): WorkerClient {
