@@ -12,6 +12,7 @@ import { spelledOut } from "../ops/recognise.js";
 import { useBatchStatistics } from "../passes/batch-norm.js";
 import { activateDropout, deactivateDropout, type DropoutMask } from "../passes/dropout.js";
 import { leavesLast } from "../passes/leaves-last.js";
+import { mergeEqual } from "../passes/merge-equal.js";
 import { prune } from "../passes/prune.js";
 import { rewriteGraph } from "../passes/rewrite.js";
 import { bindInputs } from "../passes/specialise.js";
@@ -127,7 +128,7 @@ export type GradientMemory = (name: string, shape: readonly number[]) => Gradien
 /** Compiles a training step on `batchSize` samples. @throws model/no-gradient; run/compile */
 export async function compileTraining(executor: Executor, plan: SuffixPlan, batchSize: number, memory: GradientMemory): Promise<TrainingProgram> {
   const { graph: plain, attached, gradients: outputs, masks, statistics } = buildTraining(plan, batchSize);
-  const graph = leavesLast(rewriteGraph(plain, fasterKernels));
+  const graph = leavesLast(rewriteGraph(mergeEqual(plain), fasterKernels));
   const facts = inferGraph(graph);
   const typeOf = (name: string): { readonly dtype: DType; readonly shape: readonly number[] } => {
     const type = facts.get(name)?.type;
