@@ -7,10 +7,32 @@ import { columns, count, plural, totalsLine } from "./tables.js";
 /** Reasons that are listed; the rest is counted. */
 const mostUntrainable = 12;
 
-/** The report line by line. */
+/** The report line by line, the parameters before what sums them up: whoever prints it sees its end. */
 export function describeModel(report: InspectReport, colors: Colors): readonly string[] {
-  const { parameters, untrainable, batch, ops } = report;
+  return [...heading(report, colors), "", ...parameterTable(report, colors), ...summary(report, colors)];
+}
+
+/** The same, with the summary first: whoever opens it sees its start. */
+export function describeModelTopDown(report: InspectReport, colors: Colors): readonly string[] {
+  return [...heading(report, colors), "", ...summary(report, colors), "", ...parameterTable(report, colors)];
+}
+
+function heading({ model, inputs, outputs, batch }: InspectReport, colors: Colors): readonly string[] {
+  return [
+    colors.bold(model),
+    "",
+    ...inputs.map((v) => `  input   ${describeValue(v)}`),
+    ...outputs.map((v) => `  output  ${describeValue(v)}`),
+    `  batch   ${describeBatch(batch)}`,
+    ...(batch.proposedCut === undefined ? [] : [`  cut     a new head could start from "${batch.proposedCut}"`]),
+  ];
+}
+
+/** Ends with an empty line; nothing where there are no parameters. */
+function parameterTable({ parameters }: InspectReport, colors: Colors): readonly string[] {
+  if (parameters.length === 0) return [];
   const paint = { trainable: colors.green, frozen: colors.cyan, blocked: colors.yellow, buffer: colors.dim };
+  const header = ["name", "path", "type", "elements", "mark"].map(colors.dim);
   const table = parameters.map(({ name, path, dtype, shape, elements, mark, reason }) => [
     name,
     path === name ? "" : path,
@@ -18,17 +40,12 @@ export function describeModel(report: InspectReport, colors: Colors): readonly s
     count(elements),
     paint[mark](reason === undefined ? mark : `${mark} (${reason})`),
   ]);
-  const header = ["name", "path", "type", "elements", "mark"].map(colors.dim);
+  return [colors.bold("Parameters"), ...columns([header, ...table], ["left", "left", "left", "right", "left"]), ""];
+}
+
+function summary({ totals, ops, untrainable }: InspectReport, colors: Colors): readonly string[] {
   return [
-    colors.bold(report.model),
-    "",
-    ...report.inputs.map((v) => `  input   ${describeValue(v)}`),
-    ...report.outputs.map((v) => `  output  ${describeValue(v)}`),
-    `  batch   ${describeBatch(batch)}`,
-    ...(batch.proposedCut === undefined ? [] : [`  cut     a new head could start from "${batch.proposedCut}"`]),
-    "",
-    ...(table.length === 0 ? [] : [colors.bold("Parameters"), ...columns([header, ...table], ["left", "left", "left", "right", "left"]), ""]),
-    totalsLine(report.totals),
+    totalsLine(totals),
     "",
     `${colors.bold("Operators")}: ${Object.entries(ops).map(([op, n]) => `${op} ${count(n)}`).join(", ")}`, // prettier-ignore
     ...(untrainable.length === 0

@@ -15,7 +15,7 @@ import { analyseBatch, type BatchBlock } from "../passes/batch.js";
 import { inlineFunctions } from "../passes/inline-functions.js";
 import { upgradeOpset } from "../passes/upgrade-opset.js";
 import type { MarkTotals } from "./events.js";
-import { totalsOf } from "./plan-event.js";
+import { labelOf, totalsOf } from "./plan-event.js";
 import { applyPlan } from "./plan.js";
 
 export interface InspectedValue {
@@ -32,6 +32,7 @@ export interface InspectedParameter {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly elements: number;
+  /** As reports call it: the path's scope, or the stored name's where the nodes have no names that say anything. */
   readonly layer: string;
   readonly kind: "parameter" | "buffer";
   readonly mark: Mark;
@@ -101,7 +102,9 @@ function describeDim(dim: Dim): number | string | null {
   return typeof dim === "string" && (dim === "" || dim.startsWith("?")) ? null : dim;
 }
 
-function describeParameter({ name, path, dtype, shape, tensor, layer, kind, mark, reason }: MarkedParameter): InspectedParameter {
+function describeParameter(parameter: MarkedParameter): InspectedParameter {
+  const { name, path, dtype, shape, tensor, kind, mark, reason } = parameter;
+  const layer = labelOf(parameter);
   return { name, path, dtype, shape, elements: size(tensor), layer, kind, mark, ...(reason === undefined ? {} : { reason }) };
 }
 

@@ -38,7 +38,7 @@ export function planEvent(
 }
 
 /** What a layer is called in reports: its scope, or the stored name's where the node has no name that says anything (`Conv_17`). */
-function labelOf({ layer, name }: MarkedParameter): string {
+export function labelOf({ layer, name }: Pick<MarkedParameter, "layer" | "name">): string {
   const end = name.lastIndexOf(".");
   return /^(node_)?[A-Z]\w*_\d+$/.test(layer) && end > 0 ? name.slice(0, end) : layer;
 }

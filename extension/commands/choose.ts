@@ -57,8 +57,15 @@ function runsFolder(recipe: vscode.Uri): string {
 
 /** One of some runs. */
 export async function chooseRun(runs: readonly RunRecord[], placeHolder: string): Promise<RunRecord | undefined> {
-  const items = runs.map((run) => ({ label: run.id, description: basename(run.recipe), detail: headline(run), run }));
+  const items = runs.map((run) => ({ label: nameOf(run), description: headline(run), run }));
   return (await vscode.window.showQuickPick(items, { placeHolder, matchOnDescription: true }))?.run;
+}
+
+/** `digits, 24/11/2026, 01:45:51`, as the person's region writes times; the id says them in UTC. */
+function nameOf({ id, recipe }: RunRecord): string {
+  const time = new Date(id.slice(0, 19).replace(/T(\d\d)-(\d\d)-(\d\d)$/, "T$1:$2:$3Z"));
+  const name = basename(recipe).replace(/\.finetune\.jsonc?$/, "");
+  return Number.isNaN(time.getTime()) ? `${name} ${id}` : `${name}, ${time.toLocaleString()}`;
 }
 
 /** A model file of the workspace, or any other. */

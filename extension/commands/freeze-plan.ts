@@ -63,10 +63,9 @@ export function withRules(text: string, plan: Plan, globs: readonly string[], ma
   return changed;
 }
 
-/** A glob that matches the parameters of a layer, or of all layers below a scope, and nothing else. */
-export function globFor(name: string, kind: "layer" | "scope"): string {
-  const literal = name.replace(/[*?[\]{}!\\]/g, "\\$&");
-  return kind === "layer" ? `${literal}/*` : `${literal}.*`;
+/** A name as a glob that matches nothing else. */
+export function literalGlob(name: string): string {
+  return name.replace(/[*?[\]{}!\\]/g, "\\$&");
 }
 
 function shapeOf(text: string): RecipeShape {

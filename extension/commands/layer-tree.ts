@@ -2,6 +2,7 @@
 
 import { plural } from "../../core/text/tables.js";
 import type { InspectedParameter } from "../../core/worker/contract.js";
+import { literalGlob } from "./freeze-plan.js";
 
 export interface LayerEntry {
   readonly name: string;
@@ -12,6 +13,8 @@ export interface LayerEntry {
   readonly elements: number;
   /** Elements that are frozen. */
   readonly frozen: number;
+  /** Freeze rules that match its parameters and no others. */
+  readonly globs: readonly string[];
 }
 
 /** Scopes that hold more than one layer, and the layers, in the order of first use. Buffers follow their layers and are not counted. */
@@ -36,10 +39,19 @@ export function layerEntries(parameters: readonly InspectedParameter[]): readonl
       if (told.has(scope)) return [];
       told.add(scope);
       const inside = parameters.filter((p) => p.kind === "parameter" && p.layer.startsWith(`${scope}.`));
-      return [{ name: scope, kind: "scope", depth, ...counted(inside) }];
+      return [{ name: scope, kind: "scope", depth, ...counted(inside), globs: globsFor(scope, inside, parameters) }];
     });
-    return [...opened, { name: layer, kind: "layer", depth: scopes.length, ...counted(own) }];
+    return [...opened, { name: layer, kind: "layer", depth: scopes.length, ...counted(own), globs: globsFor(layer, own, parameters) }];
   });
+}
+
+/** One glob where the parameters have a common beginning that no others have, in their names or in their paths; else their names. */
+function globsFor(name: string, inside: readonly InspectedParameter[], all: readonly InspectedParameter[]): readonly string[] {
+  const beginnings = [`${name}.`, `${name}/`].filter((beginning) => {
+    const matched = all.filter((p) => p.kind === "parameter" && (p.name.startsWith(beginning) || p.path.startsWith(beginning)));
+    return matched.length === inside.length && matched.every((parameter) => inside.includes(parameter));
+  });
+  return beginnings.length > 0 ? [`${literalGlob(beginnings[0])}*`] : inside.map((parameter) => literalGlob(parameter.name));
 }
 
 /** `a.b.c` lies in `a` and `a.b`. */

@@ -7,7 +7,7 @@ import { EngineError } from "../../core/errors.js";
 import type { InspectReport } from "../../core/worker/contract.js";
 import type { Services } from "../services.js";
 import { activeRecipe, isRecipe } from "./choose.js";
-import { globFor, modelOf, plansOf, withRules, type Plan } from "./freeze-plan.js";
+import { modelOf, plansOf, withRules, type Plan } from "./freeze-plan.js";
 import { Command } from "./ids.js";
 import { entryText, layerEntries, type LayerEntry } from "./layer-tree.js";
 import { registerCommand } from "./register.js";
@@ -38,7 +38,7 @@ async function changeLayers({ engine }: Services, mark: Mark, given: vscode.Uri 
   const chosen = await chooseLayers(entries, mark);
   if (chosen === undefined || chosen.length === 0) return;
   const text = document.getText();
-  const globs = chosen.map(({ name, kind }) => globFor(name, kind));
+  const globs = chosen.flatMap((entry) => entry.globs);
   await replaceText(document, withRules(text, plansOf(text).find(({ title }) => title === plan.title) ?? plan, globs, mark));
 }
 

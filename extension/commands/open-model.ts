@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 import { noColors } from "../../core/text/colors.js";
-import { describeModel } from "../../core/text/inspect-report.js";
+import { describeModelTopDown } from "../../core/text/inspect-report.js";
 import type { Services } from "../services.js";
 import { chooseModel } from "./choose.js";
 import { Command } from "./ids.js";
@@ -16,7 +16,7 @@ export function registerOpenModel(services: Services): vscode.Disposable {
     vscode.workspace.registerTextDocumentContentProvider(scheme, {
       provideTextDocumentContent: async ({ path }) => {
         const report = await services.engine.inspector().inspect({ model: vscode.Uri.file(path.replace(/\.txt$/, "")).fsPath, freeze: [] });
-        return `${describeModel(report, noColors).join("\n")}\n`;
+        return `${describeModelTopDown(report, noColors).join("\n")}\n`;
       },
     }),
   );

@@ -1,5 +1,6 @@
 // Where in a file a failure points to, as far as its data says.
 
+import { findNodeAtLocation, parseTree } from "jsonc-parser";
 import { isAbsolute } from "node:path";
 import type { EngineError } from "../../core/errors.js";
 
@@ -22,6 +23,15 @@ export function fileOf({ data, code }: EngineError, recipe?: string): Place | un
   const path = code.startsWith("recipe/") ? (recipe ?? named) : named;
   if (path === undefined || !isText(path) || code === "data/no-file") return undefined;
   return { path, line: positive(line), column: positive(column) };
+}
+
+/** Where the value lies that a message about a recipe is about: such messages start with its key, as in `data.label: …`. */
+export function offsetOfKey(recipe: string, message: string): number | undefined {
+  const key = /^([a-z]\w*(?:\.\w+|\[\d+\])*):? /i.exec(message)?.[1];
+  const root = parseTree(recipe);
+  if (key === undefined || root === undefined) return undefined;
+  const path = key.split(/[.[\]]+/).filter((part) => part !== "");
+  return findNodeAtLocation(root, path.map((part) => (/^\d+$/.test(part) ? Number(part) : part)))?.offset; // prettier-ignore
 }
 
 function positive(value: unknown): number {
