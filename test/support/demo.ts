@@ -15,9 +15,9 @@ export interface DemoFolder {
   readonly output: string;
 }
 
-/** The caller removes the folder. `settings` take the place of the recipe's. */
-export async function demoFolder(rows: number, settings: Partial<Recipe> = {}): Promise<DemoFolder> {
-  const folder = await mkdtemp(join(tmpdir(), "frostline-demo-"));
+/** The caller removes the folder, which lies in `parent`. `settings` take the place of the recipe's. */
+export async function demoFolder(rows: number, settings: Partial<Recipe> = {}, parent = tmpdir()): Promise<DemoFolder> {
+  const folder = await mkdtemp(join(parent, "frostline-demo-"));
   const recipe = parse(await readFile(join(demo, "digits.finetune.json"), "utf8")) as Recipe;
   const table = await readFile(join(demo, "digits.csv"), "utf8");
   await writeFile(join(folder, "digits.csv"), table.split("\n").slice(0, rows + 1).join("\n") + "\n"); // prettier-ignore

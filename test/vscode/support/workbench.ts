@@ -1,6 +1,7 @@
 // A workbench with the extension in it, for the tests that see it as a person does; and where the screenshots go. The extension is the one
 // under development, unless a folder of installed ones is named.
 
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -33,6 +34,17 @@ export interface Workbench {
   /** Runs a command of the palette by its title, with the keyboard. */
   command(title: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Makes the package of this platform and installs it as a person would; answers the folder that it is in. */
+export async function installPackage(scratch: string): Promise<string> {
+  const { makePackage } = await import("../../../extension/package.mjs");
+  const { node, server } = await prepareHost("newest");
+  const folder = join(scratch, "extensions");
+  const file = await makePackage("linux-x64");
+  const options = ["--extensions-dir", folder, "--server-data-dir", join(scratch, "data"), "--accept-server-license-terms"];
+  execFileSync(node, [server, "--install-extension", file, ...options], { stdio: "pipe" });
+  return folder;
 }
 
 /** Starts an editor and waits until its window is there. */
