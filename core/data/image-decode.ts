@@ -118,10 +118,11 @@ function refusal({ format, depth }: Metadata): string | undefined {
   return undefined;
 }
 
-/** The decoder's message in a line. */
+/** The decoder's message in a line. Its own message for a file that ends too early is lost where several images are decoded at once. */
 function reasonOf(message: string): string {
   if (/unsupported image format/i.test(message)) return "it is no image";
-  return `it cannot be decoded: ${message.trim().split("\n")[0]}`;
+  const [line = ""] = message.trim().split("\n");
+  return `it cannot be decoded: ${line === "" || /^unknown error$|read error$/i.test(line) ? "it is damaged or cut short" : line}`;
 }
 
 let loading: Promise<typeof import("sharp")> | undefined;

@@ -191,4 +191,11 @@ describe("decoding images", () => {
       assert.match(await problemOf(bytes.subarray(0, bytes.length >> 1)), /^it (cannot be decoded: |is no image)/);
     }
   });
+
+  it("says in words that an image is cut short where the decoder's reason says nothing", async () => {
+    const bytes = await raw(new Array<number>(64 * 64 * 3).fill(200), 64, 64, 3)
+      .png()
+      .toBuffer();
+    assert.equal(await problemOf(bytes.subarray(0, bytes.length >> 1)), "it cannot be decoded: it is damaged or cut short");
+  });
 });
