@@ -1,7 +1,7 @@
 // What can be wrong with data files, and with the recipe's values about them.
 
 import { make } from "./define.js";
-import { fileReason } from "./files.js";
+import { fileReason, relativePaths } from "./files.js";
 import { didYouMean } from "../graph/nearest.js";
 
 export const badSeed = (seed: number) =>
@@ -11,7 +11,7 @@ export const badOptimizer = (setting: string, expected: string, got: number) =>
   make("recipe/optimizer", `optimizer.${setting}: expected ${expected}, got ${got}`, { setting, expected, got });
 
 export const noDataFile = (path: string, near: readonly string[]) =>
-  make("data/no-file", `data file "${path}" does not exist`, { path, near }, didYouMean(near));
+  make("data/no-file", `data file "${path}" does not exist`, { path, near }, didYouMean(near) ?? relativePaths);
 
 export const unreadableData = (path: string, reason: string) =>
   make("data/unreadable", `data file "${path}" cannot be read: ${reason}`, { path, reason });

@@ -22,6 +22,9 @@ const fileHints: Readonly<Record<string, string>> = {
   EDQUOT: "Free some space and go on with --resume; files written before are intact.",
 };
 
+/** What to do about a file that a recipe names and that does not exist. */
+export const relativePaths = "Check the path; it is taken relative to the recipe's folder.";
+
 function codeOf(cause: unknown): string {
   return cause instanceof Error && "code" in cause ? String(cause.code) : "";
 }

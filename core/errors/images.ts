@@ -1,6 +1,6 @@
 // What can be wrong with folders of images, and with augmentation.
 
-import { fileReason } from "./files.js";
+import { fileReason, relativePaths } from "./files.js";
 import { make } from "./define.js";
 import { didYouMean } from "../graph/nearest.js";
 
@@ -16,7 +16,7 @@ export const augmentedIntegers = (input: string, dtype: string) =>
   );
 
 export const noImageFolder = (path: string, near: readonly string[]) =>
-  make("data/no-file", `image folder "${path}" does not exist`, { path, near }, didYouMean(near));
+  make("data/no-file", `image folder "${path}" does not exist`, { path, near }, didYouMean(near) ?? relativePaths);
 
 export const unreadableFolder = (path: string, cause: unknown) =>
   make("data/unreadable", `image folder "${path}" cannot be read: ${fileReason(cause)}`, { path, reason: fileReason(cause) });

@@ -43,6 +43,6 @@ describe("frostline data", () => {
     await space.writeFile("none.finetune.json", JSON.stringify(recipeOf({ data: { csv: "none.csv" } })));
     const { status, stderr } = await frostline(["data", "none.finetune.json"], { cwd: space.folder });
     assert.equal(status, 3);
-    assert.match(stderr, /none\.csv" does not exist/);
+    assert.match(stderr, /none\.csv" does not exist\nhint: Check the path; it is taken relative to the recipe's folder\./);
   });
 });

@@ -154,6 +154,8 @@ describe("a folder of images", () => {
     assert.match((await failure(open())).message, /expected a folder of images for each class, got none/);
     const missing = openImages(join(folder, "fil"), { features: [], labels: [] }, { bad: new BadSamples(), folder });
     assert.match((await failure(missing)).message, /image folder ".*fil" does not exist/);
+    const far = openImages(join(folder, "elsewhere"), { features: [], labels: [] }, { bad: new BadSamples(), folder });
+    assert.match((await failure(far)).hint ?? "", /relative to the recipe's folder/);
     const file = openImages(join(folder, "file.txt"), { features: [], labels: [] }, { bad: new BadSamples(), folder });
     assert.match((await failure(file)).message, /got a file/);
     await put("a/x.txt", "x");
