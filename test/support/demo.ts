@@ -23,6 +23,6 @@ export async function demoFolder(rows: number, settings: Partial<Recipe> = {}, p
   await writeFile(join(folder, "digits.csv"), table.split("\n").slice(0, rows + 1).join("\n") + "\n"); // prettier-ignore
   const phases = recipe.phases?.map((phase) => ({ ...phase, epochs: 1 }));
   const path = join(folder, "digits.finetune.json");
-  await writeFile(path, JSON.stringify({ ...recipe, model: join(demo, recipe.model), phases, ...settings }));
+  await writeFile(path, JSON.stringify({ ...recipe, model: join(demo, recipe.model), phases, ...settings }, null, 2));
   return { folder, recipe: path, output: join(folder, "digits.onnx") };
 }

@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { demoFolder, type DemoFolder } from "../../support/demo.js";
 import { installPackage, openWorkbench, type Workbench } from "../support/workbench.js";
 
-const themes = { dark: "Default Dark Modern", light: "Default Light Modern", "high-contrast": "Default High Contrast" };
+const themes = { dark: "Dark Modern", light: "Light Modern", "high-contrast": "Default High Contrast" };
 
 describe("the installed package", () => {
   let scratch: string;
@@ -35,7 +35,8 @@ describe("the installed package", () => {
         .locator(".tab", { hasText: basename(demo.recipe) })
         .first()
         .waitFor();
-      await page.locator(".monaco-editor .view-lines").first().click();
+      // Above the recipe: then the extension is active, and the palette knows its commands.
+      await page.locator(".codelens-decoration a", { hasText: "Fine-tune" }).first().waitFor();
       await workbench.shoot(`${name}-1-recipe`);
       await workbench.command("Frostline: Fine-Tune");
       const toast = page.locator(".notification-toast", { hasText: /unchanged/ });
