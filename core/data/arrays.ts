@@ -231,7 +231,8 @@ function labelColumns(name: string, array: StoredArray): { readonly values: read
   const { shape, element, fortran, region } = array;
   const rows = shape[0];
   const width = elementCount(shape.slice(1));
-  if (shape.length > 2) throw errors.arrayShape(array.name, "labels of one or two axes, [samples] or [samples, labels]", shape);
+  if (shape.length > 2 || width === 0) throw errors.arrayShape(array.name, "labels of one or two axes, [samples] or [samples, labels]", shape);
+  if (element.size === 0) throw errors.arrayType(array.name, "a label for each sample", "text without characters");
   const bytes = new Uint8Array(rows * width * element.size);
   region.read(0, bytes);
   const hash = createHash("sha256").update(bytes).digest("hex");
@@ -251,7 +252,7 @@ function labelColumns(name: string, array: StoredArray): { readonly values: read
 function decodeTexts(bytes: Uint8Array, { kind, size, bigEndian }: TextType): readonly string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const decoder = new TextDecoder();
-  return Array.from({ length: size === 0 ? 0 : bytes.byteLength / size }, (_, i) => {
+  return Array.from({ length: bytes.byteLength / size }, (_, i) => {
     if (kind === "S")
       return decoder
         .decode(bytes.subarray(i * size, (i + 1) * size))
@@ -259,6 +260,7 @@ function decodeTexts(bytes: Uint8Array, { kind, size, bigEndian }: TextType): re
         .trim();
     const points = Array.from({ length: size / 4 }, (__, j) => view.getUint32(i * size + 4 * j, !bigEndian));
     const end = points.findLastIndex((point) => point !== 0) + 1;
-    return String.fromCodePoint(...points.slice(0, end).map((point) => (point > 0x10ffff ? 0xfffd : point))).trim();
+    const characters = points.slice(0, end).map((point) => String.fromCodePoint(point > 0x10ffff ? 0xfffd : point));
+    return characters.join("").trim();
   });
 }

@@ -70,6 +70,22 @@ describe("arrays in .npy files", () => {
     assert.deepEqual([...(await folder.open(npy())).dataset.labels.columns], [["labels", ["a", "bcd", "x"]]]);
   });
 
+  it("take labels however long their text is, and refuse those that hold nothing, whatever size they claim", async () => {
+    const samples = encodeNpy({ type: "f4", shape: [2], values: [1, 2] });
+    const long = "a".repeat(200_000);
+    await folder.write({ "x.npy": samples, "y.npy": encodeTexts([long, "b"]) });
+    assert.deepEqual([...(await folder.open(npy())).dataset.labels.columns.values()], [[long, "b"]]);
+    const refused: readonly (readonly [string, readonly number[], RegExp])[] = [
+      ["'<U0'", [2], /expected a label for each sample, got text without characters/],
+      ["'|S0'", [2, 999_999_999], /expected a label for each sample, got text without characters/],
+      ["'<i8'", [2, 0], /expected labels of one or two axes, .* got the shape \[2, 0\]/],
+    ];
+    for (const [descr, shape, message] of refused) {
+      await folder.write({ "x.npy": samples, "y.npy": encodeNpyBytes({ descr, shape, bytes: new Uint8Array(0) }) });
+      await assert.rejects(folder.open(npy()), { code: "data/array", message });
+    }
+  });
+
   it("name a sample by its index, and make another identity of any other byte", async () => {
     const identities = new Set<string>();
     const contents = new Set<string>();
