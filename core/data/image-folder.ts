@@ -43,7 +43,7 @@ export async function listImages(folder: string, byPart: boolean): Promise<Image
       classes += 1;
       const below = await filesBelow(join(around, name), [part, name].filter((p) => p !== undefined).join("/"), problems);
       if (below.length === 0) problems.push({ place: join(around, name), problem: `class "${name}" has no images` });
-      files.push(...below.map((file) => ({ ...file, class: name, ...(part === undefined ? {} : { part }) })));
+      for (const file of below) files.push({ ...file, class: name, ...(part === undefined ? {} : { part }) });
     }
   }
   if (classes === 0) {
@@ -81,22 +81,26 @@ async function foldersIn(folder: string, problems: { place: string; problem: str
   return folders;
 }
 
-/** All files below a folder; a folder that a link leads back to is listed once. */
+/** All files below a folder; a folder that several links lead to is listed once. */
 async function filesBelow(
-  folder: string,
+  top: string,
   name: string,
   problems: { place: string; problem: string }[],
-  above: readonly string[] = [],
 ): Promise<readonly Pick<ImageFile, "path" | "name">[]> {
-  const own = await realpath(folder);
-  if (above.includes(own)) return [];
   const files: Pick<ImageFile, "path" | "name">[] = [];
-  for (const entry of await entriesOf(folder)) {
-    const [path, inner] = [join(folder, entry), `${name}/${entry}`];
-    const found = await stat(path).catch((cause: unknown) => cause);
-    if (found instanceof Error) problems.push({ place: path, problem: errors.fileReason(found) });
-    else if ((found as Awaited<ReturnType<typeof stat>>).isDirectory()) files.push(...(await filesBelow(path, inner, problems, [...above, own])));
-    else files.push({ path, name: inner });
-  }
+  const seen = new Set<string>();
+  const list = async (folder: string, below: string): Promise<void> => {
+    const own = await realpath(folder);
+    if (seen.has(own)) return;
+    seen.add(own);
+    for (const entry of await entriesOf(folder)) {
+      const [path, inner] = [join(folder, entry), `${below}/${entry}`];
+      const found = await stat(path).catch((cause: unknown) => cause);
+      if (found instanceof Error) problems.push({ place: path, problem: errors.fileReason(found) });
+      else if ((found as Awaited<ReturnType<typeof stat>>).isDirectory()) await list(path, inner);
+      else files.push({ path, name: inner });
+    }
+  };
+  await list(top, name);
   return files;
 }
