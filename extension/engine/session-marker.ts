@@ -38,7 +38,11 @@ export class SessionMarker {
   /** Takes the mark away at once: the session ends as it should. */
   clear(): void {
     this.#runs = 0;
-    rmSync(this.#path, { force: true });
+    try {
+      rmSync(this.#path, { force: true });
+    } catch {
+      // Where it cannot be taken away it could not be left either.
+    }
   }
 
   /** Whether an earlier session went away while a run was going on. Its mark is taken away: this is told once. */
