@@ -51,7 +51,7 @@ describe("what holds where a recipe says nothing", () => {
     const space = await Workspace.create();
     await space.writeGraph(classifier());
     await space.writeTable(blobs(16, 4, 3));
-    const { threads: _, ...recipe } = recipeOf({ freeze: ["fc1.*"] });
+    const recipe = { ...recipeOf({ freeze: ["fc1.*"] }), threads: undefined };
     const providers: unknown[] = [];
     const run = (recipeText: string) =>
       train(
