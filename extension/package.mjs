@@ -6,7 +6,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { npm, prepare, root } from "../test/support/prepare.mjs";
 
@@ -108,7 +107,7 @@ function layOut(target, stage) {
  * @returns {Promise<string>} its path
  */
 export async function makePackage(target) {
-  const { createVSIX } = createRequire(import.meta.url)("@vscode/vsce");
+  const { createVSIX } = await import("@vscode/vsce");
   mkdirSync(out, { recursive: true });
   const { name, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const file = join(out, `${name}-${version}-${target}.vsix`);
