@@ -16,7 +16,7 @@ export type NamedKind = (typeof namedKinds)[number];
 export interface Peek {
   /** Columns in the order of the file. */
   readonly columns: readonly string[];
-  /** Fields of the first record, where the format has records that are read in passing. */
+  /** Cells of the first record, where the format has records that are read in passing: of tables as text. */
   readonly first?: Readonly<Record<string, unknown>>;
 }
 
@@ -60,9 +60,12 @@ function peekTable(start: string, path: string): Peek | undefined {
       delimiter,
       recordDelimiter: ["\r\n", "\n", "\r"],
       relaxColumnCount: true,
-      to: 1,
+      to: 2,
     });
-    return records.length === 0 ? undefined : { columns: records[0].map((name) => name.trim()) };
+    if (records.length === 0) return undefined;
+    const [header, row = []] = records;
+    const columns = header.map((name) => name.trim());
+    return { columns, first: Object.fromEntries(columns.map((name, i) => [name, row[i]])) };
   } catch {
     // What is wrong with the table is told where all of it is read.
     return undefined;

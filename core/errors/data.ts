@@ -174,3 +174,11 @@ export const noPicture = (shape: readonly number[]) =>
     { shape },
     "Leave --preview out: the report shows values, and --json more of them; or reshape samples that are images.",
   );
+
+export const noTask = (path: string, columns: readonly string[]) =>
+  make(
+    "data/labels",
+    `${path}: nothing can be learnt of ${columns.map((name) => `"${name}"`).join(", ") || "its labels"}`,
+    { path, columns },
+    "Labels are classes (at least two different ones), numbers, or several columns of 0 and 1.",
+  );

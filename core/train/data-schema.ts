@@ -176,7 +176,7 @@ export function pathsOf(data: DataSettings): readonly (readonly [path: string, k
 }
 
 /** The settings with each path of a file or folder changed. */
-export function mapPaths<T extends DataSettings>(data: T, change: (path: string) => string): T {
+export function mapPaths<T extends Pick<DataSettings, "validation" | "test"> & SourceSettings>(data: T, change: (path: string) => string): T {
   const { validation, test } = data;
   return {
     ...data,

@@ -5,19 +5,26 @@ import { NotificationType, RequestType, RequestType0, ResponseError } from "vsco
 import { EngineError, revive, unforeseen, type ErrorData } from "../errors.js";
 import type { HostTensor } from "../runtime/executor.js";
 import type { SelfTestReport } from "../runtime/self-test.js";
+import type { ColumnsRequest, DataColumn, DataSummary } from "../train/data-facts.js";
 import type { DataReport, DataReportRequest } from "../train/data-report.js";
 import type { ExportReport, ExportRequest } from "../train/export-run.js";
 import type { DoneEvent, TrainEvent, TrainRequest } from "../train/events.js";
 import type { FeedJob, MakeRequest } from "../train/feed.js";
 import type { InspectReport } from "../train/inspect.js";
+import type { NewRecipeRequest } from "../train/new-recipe.js";
 import type { RecipeAnalysis, RecipeRequest } from "../train/recipe-analysis.js";
+import type { DraftRequest, RecipeDraft } from "../train/recipe-draft.js";
 import type { VerifyReport } from "../train/verify.js";
+import type { SourceSettings } from "../data/dataset.js";
 
+export type { SourceSettings } from "../data/dataset.js";
+export type { ColumnsRequest, DataColumn, DataSummary, Task } from "../train/data-facts.js";
 export type { DataReport, DataReportRequest } from "../train/data-report.js";
-export type { DoneEvent, PlanEvent, StepEvent, TrainEvent, TrainRequest } from "../train/events.js";
+export type { DoneEvent, PlanEvent, TrainEvent, TrainRequest } from "../train/events.js";
 export type { ExportReport, ExportRequest } from "../train/export-run.js";
 export type { InspectedParameter, InspectReport } from "../train/inspect.js";
 export type { PhaseEffect, RecipeAnalysis, RecipeRequest, RuleEffect } from "../train/recipe-analysis.js";
+export type { BlockChoice, FreezeChoice, RecipeDraft } from "../train/recipe-draft.js";
 export type { RecipeFinding } from "../train/recipe-findings.js";
 export type { TextRange } from "../train/recipe-problems.js";
 export type { VerifyReport } from "../train/verify.js";
@@ -43,6 +50,14 @@ export const inspect = new RequestType<InspectRequest, InspectReport, ErrorData>
 export const data = new RequestType<DataReportRequest, DataReport, ErrorData>("data");
 /** Looks at the text of a recipe as it stands in an editor. */
 export const recipe = new RequestType<RecipeRequest, RecipeAnalysis, ErrorData>("recipe");
+/** Names of the columns, fields or arrays of a data file. */
+export const dataColumns = new RequestType<ColumnsRequest, readonly DataColumn[], ErrorData>("dataColumns");
+/** Reads data once, to know what could be learnt of it. */
+export const summariseData = new RequestType<SourceSettings, DataSummary, ErrorData>("summariseData");
+/** What a new recipe for a model, data and a task needs, and what it could freeze. */
+export const draftRecipe = new RequestType<DraftRequest, RecipeDraft, ErrorData>("draftRecipe");
+/** The text of a new recipe. */
+export const newRecipe = new RequestType<NewRecipeRequest, string, ErrorData>("newRecipe");
 /** Exports the best weights that a run has so far. */
 export const exportRun = new RequestType<ExportRequest, ExportReport, ErrorData>("exportRun");
 export const verify = new RequestType<VerifyRequest, VerifyReport, ErrorData>("verify");

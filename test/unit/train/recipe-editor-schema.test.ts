@@ -17,7 +17,7 @@ describe("the editor's schema of recipes", () => {
   // What VS Code's JSON server adds to the language is no part of draft 7.
   const ajv = new Ajv({
     strict: true,
-    strictTuple: false,
+    strictTuples: false,
     strictTypes: false,
     keywords: ["allowComments", "allowTrailingCommas", "defaultSnippets"],
   });
