@@ -5,6 +5,7 @@ import type { FrostlineApi } from "./api.js";
 import { registerExportModel } from "./commands/export-model.js";
 import { registerFineTune, startRun } from "./commands/fine-tune.js";
 import { registerLayers } from "./commands/layers.js";
+import { registerNewRecipe } from "./commands/new-recipe.js";
 import { openModelCommand, registerOpenModel } from "./commands/open-model.js";
 import { registerRunControl } from "./commands/run-control.js";
 import { registerShowRunLog } from "./commands/show-run-log.js";
@@ -29,6 +30,7 @@ export function activate(context: vscode.ExtensionContext): FrostlineApi {
   for (const register of [
     registerOpenModel,
     registerFineTune,
+    registerNewRecipe,
     registerRunControl,
     registerLayers,
     registerExportModel,
