@@ -94,6 +94,7 @@ export async function zipBytes(path: string, region: ByteRegion, member: ZipMemb
   if (header.byteLength < 30 || header.getUint32(0, true) !== localSignature) throw refuse("it is not where the list of members says");
   const start = headerOffset + 30 + header.getUint16(26, true) + header.getUint16(28, true);
   if (start + compressedSize > region.byteLength) throw refuse("the file is cut off");
+  if (method === 0 && size !== compressedSize) throw refuse(`it is stored in ${compressedSize} bytes, yet said to hold ${size}`);
   if (method === 0) return partOf(region, start, size);
   if (method !== 8) throw refuse(`expected it stored or deflated, got compression method ${method}`);
   const store = new ByteStore(folder);

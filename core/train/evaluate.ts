@@ -89,7 +89,7 @@ export async function evaluateRows(
     if (needsAll) gathered.push(scores.slice());
     if (targets.kind !== "classes") continue;
     classes = scores.length / batch.length;
-    predicted.push(...predictedClasses(scores, classes));
+    for (const found of predictedClasses(scores, classes)) predicted.push(found);
   }
   const metrics = setMetrics(sums, targets, wanted);
   const hasConfusion = targets.kind === "classes" && wanted.includes("confusionMatrix") && classes <= mostConfusionClasses;

@@ -150,7 +150,7 @@ async function settleJob(recipe: ResolvedRecipe, reading: DataReading): Promise<
   const model: Model = { ...whole, graph: freedWhereFree(whole.graph) };
   const job: Job = {
     recipe,
-    id: identify(recipe, [baseModel, ...dataFileHashes(read.graph)], dataset.identity),
+    id: identify(recipe, [baseModel, ...dataFileHashes(read.graph)], [dataset.identity, dataset.source.contentHash]),
     baseModel,
     model,
     stored: surgery === undefined && model.graph === inlined.graph ? base : model,
@@ -298,7 +298,8 @@ function dataFileHashes({ initializers }: Graph): readonly string[] {
   return [...initializers.values()].filter(wasExternal).map(hashTensor);
 }
 
-function identify(recipe: ResolvedRecipe, baseModel: readonly string[], data: string): string {
+/** Of the data, what the files hold and what they are decoded to: another version of a decoder may give other pixels. */
+function identify(recipe: ResolvedRecipe, baseModel: readonly string[], data: readonly string[]): string {
   const decisive = Object.entries({ ...recipe, data: mapPaths(recipe.data, () => "") }).filter(([key]) => !places.includes(key));
   return createHash("sha256")
     .update(JSON.stringify([decisive, baseModel, data]))
