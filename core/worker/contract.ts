@@ -23,10 +23,9 @@ export type { DataReport, DataReportRequest } from "../train/data-report.js";
 export type { DoneEvent, PlanEvent, TrainEvent, TrainRequest } from "../train/events.js";
 export type { ExportReport, ExportRequest } from "../train/export-run.js";
 export type { InspectedParameter, InspectReport } from "../train/inspect.js";
-export type { PhaseEffect, RecipeAnalysis, RecipeRequest, RuleEffect } from "../train/recipe-analysis.js";
-export type { BlockChoice, FreezeChoice, RecipeDraft } from "../train/recipe-draft.js";
+export type { RecipeAnalysis, RecipeRequest, RuleEffect } from "../train/recipe-analysis.js";
+export type { RecipeDraft } from "../train/recipe-draft.js";
 export type { RecipeFinding } from "../train/recipe-findings.js";
-export type { TextRange } from "../train/recipe-problems.js";
 export type { VerifyReport } from "../train/verify.js";
 
 /** What a worker is for; each loads only what its role needs. */
