@@ -67,7 +67,7 @@ describe("the end of a run", () => {
       proof: { frozen: 142, unchanged: 142, changed: [] },
       output: "o",
       ...settings,
-    }) as DoneEvent;
+    }) as unknown as DoneEvent;
 
   it("says metric and proof", () => {
     assert.equal(endText(done({})), "accuracy 96.48 % on the test samples · 142 frozen tensors unchanged");
