@@ -52,11 +52,25 @@ export function newRecipe({ model, draft, freeze, folder, name }: NewRecipeReque
   return `// Fine-tunes ${basename(model)} on ${basename(dataPath(draft.data))}. Point at a key to read what it means.\n{\n${body}\n}\n`;
 }
 
+/** What is explained stands by itself. */
 function entryText([comments, key, value]: NonNullable<Entry>): string {
-  return [...comments.map((comment) => `  // ${comment}`), `  ${JSON.stringify(key)}: ${valueText(value, 1)}`].join("\n");
+  const lines = comments.flatMap(wrapped).map((line) => `  // ${line}`);
+  return [...(lines.length > 0 ? [""] : []), ...lines, `  ${JSON.stringify(key)}: ${valueText(value, 1)}`].join("\n");
 }
 
-const lineWidth = 120;
+/** Characters of a line; keys and comments stay in sight beside a minimap. */
+const lineWidth = 84;
+
+function wrapped(comment: string): readonly string[] {
+  const lines = [""];
+  for (const word of comment.split(" ")) {
+    const last = lines.length - 1;
+    if (lines[last] === "") lines[last] = word;
+    else if (lines[last].length + word.length < lineWidth - 5) lines[last] += ` ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
 
 /** A value on one line where it fits, else an entry a line. */
 function valueText(value: unknown, depth: number): string {

@@ -179,7 +179,7 @@ function taskText({ type, outputs, names }: Task): vscode.QuickPickItem {
 async function askFreeze({ draft }: Partial<Answers>, canGoBack: boolean): Promise<StepOutcome<Answers>> {
   if (draft === undefined) return "back";
   const trains = (choice: { readonly tensors: number; readonly parameters: number }): string =>
-    `trains ${choice.tensors} of ${draft.total.tensors} tensors · ${countText(choice.parameters)} of ${countText(draft.total.parameters)} parameters`;
+    `trains ${choice.tensors} of ${draft.total.tensors} tensors · ${countText(choice.parameters)} parameters`;
   const items: readonly Item<readonly string[] | undefined>[] = [
     ...draft.choices.map((choice) => ({ label: choice.label, description: trains(choice), value: choice.freeze })),
     { label: "$(list-selection) Choose blocks…", description: `${draft.blocks.length} blocks, from the first to the last`, value: undefined },
@@ -202,7 +202,7 @@ async function askBlocks({ draft, byBlock }: Partial<Answers>, canGoBack: boolea
 }
 
 function busily<T>(message: string, work: () => Promise<T>): Promise<T> {
-  return Promise.resolve(vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: message }, work));
+  return Promise.resolve(vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: message }, work));
 }
 
 /** Writes the recipe and opens it. */
