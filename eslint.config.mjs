@@ -115,7 +115,7 @@ export default defineConfig(
   },
   {
     files: ["**/*.{js,cjs}"],
-    languageOptions: { sourceType: "commonjs", globals: { require: "readonly", module: "writable", __dirname: "readonly" } },
+    languageOptions: { sourceType: "commonjs", globals: { require: "readonly", module: "writable", __dirname: "readonly", __filename: "readonly" } },
   },
   { files: ["**/*.mjs"], ignores: ["*.config.mjs"], rules: { "no-restricted-syntax": ["error", noDefaultExport] } },
 );

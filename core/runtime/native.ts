@@ -52,7 +52,12 @@ export async function createNativeExecutor(provider: Exclude<Provider, "wasm">, 
     threads,
     spinning,
     compile: async (graph, { optimise = true } = {}) => {
-      const options = { ...sessionOptions(graph, optimise), ...(spinning ? {} : sleeping), executionProviders: [provider], intraOpNumThreads: threads };
+      const options = {
+        ...sessionOptions(graph, optimise),
+        ...(spinning ? {} : sleeping),
+        executionProviders: [provider],
+        intraOpNumThreads: threads,
+      };
       try {
         return new SessionProgram(runtime, await createSession(runtime, graph, options), "written");
       } catch (cause) {
