@@ -3,6 +3,7 @@ import { readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ModelCache } from "../../../core/train/model-cache.js";
 import { analyseRecipe, type RecipeAnalysis } from "../../../core/train/recipe-analysis.js";
+import { graphOf, info, node, ramp } from "../../support/graphs.js";
 import { classifier, recipeOf, Workspace } from "../../support/training.js";
 
 const demo = join(__dirname, "../../../media/examples/digits/digits.finetune.json");
@@ -131,6 +132,26 @@ describe("analysing a recipe in an editor: small models", () => {
     assert.deepEqual(told(columns, other), [['"label"', "recipe/target-columns"]]);
     const [foreign, third] = await analyse({ loss: { type: "crossEntropy", delta: 1 } });
     assert.deepEqual(told(foreign, third), [['"delta"', "recipe/invalid"]]);
+  });
+
+  it("answers quickly for a model of 500 tensors that it has read", async () => {
+    const layers = Array.from({ length: 250 }, (_, i) => `blocks.${i}`);
+    const graph = graphOf({
+      inputs: [info("x", ["N", 4])],
+      outputs: [info("h249", ["N", 4])],
+      nodes: layers.map((layer, i) =>
+        node("Gemm", [i === 0 ? "x" : `h${i - 1}`, `${layer}.weight`, `${layer}.bias`], [`h${i}`], {}, `/${layer}/Gemm`),
+      ),
+      tensors: Object.fromEntries(layers.flatMap((layer) => [[`${layer}.weight`, ramp(4, 4)], [`${layer}.bias`, ramp(4)]])), // prettier-ignore
+    });
+    await workspace.writeGraph(graph);
+    const phases = Array.from({ length: 4 }, (_, i) => ({ freeze: ["*", `!blocks.${249 - i}.*`] }));
+    await analyse({ phases });
+    const started = performance.now();
+    const [analysis] = await analyse({ phases, epochs: 3 });
+    console.log(`      500 tensors, 4 phases: answered in ${(performance.now() - started).toFixed(0)} ms`);
+    assert.equal(analysis.model?.tensors, 500);
+    assert.deepEqual(rules(analysis).slice(0, 2), ["* | frozen | 498 of 500 | 4980", "!blocks.249.* | trainable | 2 of 2 | 20"]);
   });
 
   it("sees a model that has changed, and one that is gone", async () => {

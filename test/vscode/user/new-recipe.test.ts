@@ -49,22 +49,23 @@ describe("making a recipe step by step", () => {
   for (const theme of ["Dark Modern", "Light Modern"])
     it(`writes a recipe, with a way back (${theme})`, async () => {
       const shot = theme.split(" ")[0].toLowerCase();
-      const { page, shoot } = await open({ theme });
+      const opened = await open({ theme });
+      const { page } = opened;
       await workbench?.command("Frostline: New Fine-Tune Recipe from Model…");
       await choose("The pretrained model", "symbols.onnx");
       await choose("The data to learn from", "other.csv");
       await ask("The column that the model is to predict");
       await page.locator(".quick-input-titlebar .codicon-quick-input-back").click();
       await ask("The data to learn from");
-      await shoot(`wizard-${shot}-1-data`);
+      await opened.shoot(`wizard-${shot}-1-data`);
       await choose("The data to learn from", "digits.csv");
       await choose("The column that the model is to predict", "label");
       await choose("What to learn of 100 samples", "Which of 10 classes");
       await ask("What to freeze");
-      await shoot(`wizard-${shot}-2-freeze`);
+      await opened.shoot(`wizard-${shot}-2-freeze`);
       await choose("What to freeze", "All but the new head");
       await page.locator(".codelens-decoration", { hasText: "❄ 94 tensors" }).waitFor();
-      await shoot(`wizard-${shot}-3-recipe`);
+      await opened.shoot(`wizard-${shot}-3-recipe`);
       assert.ok((await readdir(folder)).some((name) => /^symbols-digits.*\.finetune\.json$/.test(name)));
     });
 
