@@ -43,7 +43,7 @@ const slowStep = 1500;
 /** A side whose first step takes longer than this is not measured. */
 const longestStep = 30_000;
 /** Milliseconds between two turns: threads that wait for more work go to sleep. */
-const betweenTurns = 40;
+export const betweenTurns = 40;
 
 interface Ready {
   readonly peer: Peer;

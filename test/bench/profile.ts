@@ -4,6 +4,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { isStatic } from "../../core/graph/dims.js";
 import type { Graph, Node, TensorType } from "../../core/graph/types.js";
@@ -12,6 +13,7 @@ import { inferGraph } from "../../core/ops/infer.js";
 import type { Executor, HostTensor, Program } from "../../core/runtime/executor.js";
 import { hostTensor } from "../../core/runtime/host-tensor.js";
 import { createExecutor } from "../../core/runtime/select.js";
+import { betweenTurns } from "./measure.js";
 import type { Task } from "./protocol.js";
 import { median } from "./statistics.js";
 import { Training } from "./training.js";
@@ -61,8 +63,12 @@ export async function profileTask(task: Task): Promise<Profile> {
     const profiled = await Promise.all(recorded.map((program, i) => openProfiled(program, task.threads, join(folder, `program-${i}-`))));
     const times: number[] = [];
     for (let i = 0; i < warmUp + measured; i++) {
+      // The threads of the session that ran last wait busily for a while: it would take a core from the next one.
+      await setTimeout(betweenTurns);
+      await training.run(1);
       const { milliseconds } = await training.run(1);
       if (i >= warmUp) times.push(milliseconds);
+      await setTimeout(betweenTurns);
       for (const { run } of profiled) await run();
     }
     const kernels = (await Promise.all(profiled.map(({ finish }) => finish()))).flat();
