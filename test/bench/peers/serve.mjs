@@ -60,7 +60,7 @@ export async function serve(prepare) {
   /** @type {Awaited<ReturnType<typeof prepare>> | undefined} */
   let training;
   let step = 0;
-  /** @param {{ verb: string, body: any }} request */
+  /** @param {{ verb: string, body: Task & { steps: number } }} request */
   const answer = async ({ verb, body }) => {
     const start = performance.now();
     if (verb === "prepare") {

@@ -1,4 +1,4 @@
-// The extension starts, quickly and without its engine, and has every command that its manifest declares.
+// The extension starts, and has every command that its manifest declares. How long starting took is printed, not judged.
 
 import assert from "node:assert/strict";
 import * as vscode from "vscode";
@@ -9,7 +9,7 @@ interface Manifest {
 }
 
 describe("activation", () => {
-  it("is quick", async () => {
+  it("succeeds", async () => {
     const started = performance.now();
     await extension().activate();
     note(`activation: ${(performance.now() - started).toFixed(0)} ms, with the loading of the bundle where it was not active before`);
